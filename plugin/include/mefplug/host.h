@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef MEFPLUG_HOST_H
+#define MEFPLUG_HOST_H

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# All tests are GLib programs that speak TAP; a test's path holds the requirement ids that it proves.
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/lib/run-test
+AM_TESTS_ENVIRONMENT = TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' SANITIZERS='$(SANITIZERS)'; \
+	export TOP_SRCDIR TOP_BUILDDIR SANITIZERS;
+EXTRA_DIST += tests/lib/run-test tests/lib/summary tests/lib/conformance
+
+if BUILD_TESTS
+include tests/lib/local.mk
+include tests/unit/base.mk
+include tests/unit/policy.mk
+include tests/unit/mo.mk
+include tests/unit/cert.mk
+include tests/unit/mef.mk
+include tests/unit/net.mk
+include tests/unit/root.mk
+include tests/bus/local.mk
+include tests/token/local.mk
+include tests/sim/local.mk
+include tests/host/local.mk
+include tests/e2e/local.mk
+include tests/fuzz/base.mk
+include tests/fuzz/mo.mk
+include tests/fuzz/cert.mk
+include tests/fuzz/mef.mk
+include tests/fuzz/root.mk
+endif
+EXTRA_PROGRAMS = $(FUZZ_TARGETS)
+TESTS += $(check_PROGRAMS)
