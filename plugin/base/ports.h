@@ -129,7 +129,9 @@ struct session; /* one authority, one credential; keeps its connection alive bet
 
 struct transport {
     void *ctx;
-    /* Prepares a session and makes the handshake (TCP, TLS, checks of mef-protocol.md 3.1 and 3.2) at once.
+    /* Prepares a session: checks what was given and resolves the name. The handshake (TCP, TLS, checks of
+     * mef-protocol.md 3.1 and 3.2) is made here or by the first request, see plugin/net/net.h; either way
+     * UNREACHABLE, TLS_REFUSED and UNTRUSTED mean that nothing of a request was sent.
      * 0, a transport_outcome, negative errno; -ECANCELED when cancelled. */
     int (*open)(void *ctx, const struct endpoint *at, const struct credential *with, const struct wait *wait,
                 struct session **ret, struct mef_error *reterr);
