@@ -1,46 +1,47 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What came back from the EST server, checked (mef-protocol.md 3.6.1), and what a certificate says about itself.
- * Pure; each call uses a private OSSL_LIB_CTX of its own and leaves the error queue as it was. Thread: any. */
+/* What came back from the EST server, checked (mef-protocol.md 3.6.1), and what a certificate says about
+ * itself. Pure; each call uses a private OSSL_LIB_CTX of its own and leaves the error queue as it was.
+ * Thread: any. */
 #pragma once
 
 #include "plugin/base/ports.h"
 #include "plugin/cert/csr.h"
 
-#define CERT_OK             20  /* OK */
-#define CERT_SERVER_ERROR   100 /* CERT_PROV_SERVER_ERROR */
-#define CERT_CLIENT_ERROR   101 /* CERT_PROV_CLIENT_ERROR */
+#define CERT_OK           20  /* OK */
+#define CERT_SERVER_ERROR 100 /* CERT_PROV_SERVER_ERROR */
+#define CERT_CLIENT_ERROR 101 /* CERT_PROV_CLIENT_ERROR */
 
 struct chain_want {
     struct evp_pkey_st *key; /* the key of the request */
-    enum san_type san_type;
-    const char *san;         /* the identity that the subjectAltName must contain exactly */
+    const struct san *san;   /* the identity that the subjectAltName must contain exactly */
     int64_t now;             /* microseconds, realtime */
 };
 
 /* Finds the certificate of our key in `received`, orders it and the intermediates that lead to one of `ca`
- * (root not included, leaf first), and checks: our public key on P-256, ECDSA with SHA-256 signatures, the identity in
- * the SAN, no wildcard, digitalSignature if keyUsage is there, validity covers now, path to a received CA.
- * 0; CERT_SERVER_ERROR or CERT_CLIENT_ERROR with a sentence; -ENOMEM. */
+ * (root not included, leaf first), and checks: our public key on P-256, ECDSA with SHA-256 signatures, the
+ * identity in the SAN, no wildcard, digitalSignature if keyUsage is there, validity covers now, path to a
+ * received CA. 0; CERT_SERVER_ERROR or CERT_CLIENT_ERROR with a sentence; -ENOMEM. */
 int chain_check(const struct chain_want *want, const struct der_list *received, const struct der_list *ca,
                 struct der_list *ret_chain, struct mef_error *reterr);
 
-/* What cacerts answered may serve as trust anchors: each parses, is not expired at `now`, and at least one is a
- * CA (basicConstraints). 0, CERT_SERVER_ERROR, -ENOMEM. */
+/* What cacerts answered may serve as trust anchors: each parses, is not expired at `now`, and at least one is
+ * a CA (basicConstraints). 0, CERT_SERVER_ERROR, -ENOMEM. */
 int chain_check_ca(const struct der_list *ca, int64_t now, struct mef_error *reterr);
 
 /* A valid certificate for this identity at `now`: the condition of simplereenroll (3.6.2). */
-bool cert_is_for(const struct der *cert, enum san_type type, const char *san, int64_t now);
+bool cert_is_for(const struct der *cert, const struct san *san, int64_t now);
 
 /* For the bus and the journal. Strings are malloc'ed; clear with cert_info_clear(). */
 struct cert_info {
-    char *subject, *issuer;         /* RFC 2253, UTF-8, printable */
-    char *san;                      /* first URI, dNSName or registeredID, "" if none */
-    int64_t not_before, not_after;  /* microseconds since the epoch */
+    char *subject, *issuer;        /* RFC 2253, UTF-8, printable */
+    char *san;                     /* first URI, dNSName or registeredID, "" if none */
+    int64_t not_before, not_after; /* microseconds since the epoch */
     bool ca;
-    uint8_t sha256[32];             /* over the DER */
+    uint8_t sha256[32]; /* over the DER */
     char sha256_hex[65];
 };
-int cert_info_get(const struct der *cert, struct cert_info *ret); /* -EINVAL when it is no certificate; -ENOMEM */
+int cert_info_get(const struct der *cert,
+                  struct cert_info *ret); /* -EINVAL when it is no certificate; -ENOMEM */
 void cert_info_clear(struct cert_info *i);
 
 int cert_sha256(const void *der, size_t len, uint8_t ret[32]); /* -ENOMEM */

@@ -4,17 +4,15 @@
 #pragma once
 
 #include "plugin/base/ports.h"
-
-/* The GeneralName types that the certificate profiles use. */
-enum san_type { SAN_URI = 1, SAN_DNS, SAN_REGISTERED_ID };
+#include "policy/subject-id.h"
 
 struct csr_params {
     struct evp_pkey_st *key; /* P-256, borrowed */
-    const char *subject_id;  /* the certSubjectID; the CN is its last path segment, at most 64 octets */
-    enum san_type san_type;
-    const char *san;         /* content of the one subjectAltName */
+    const char *subject_id; /* the certSubjectID in absolute form; the CN is its last path segment, at most 64
+                               octets */
+    const struct san *san;  /* the one subjectAltName (policy: subject_san()) */
     /* Re-enrolment: subject and subjectAltName are copied from this certificate (DER), since servers refuse
-     * otherwise; NULL = from the three fields above. */
+     * otherwise; NULL = from the two fields above. */
     const struct der *like;
     /* Extended key usages asked for in csrattrs, dotted OIDs, NULL-terminated; NULL = none. */
     char *const *ext_key_usage;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The bytes of EST (RFC 7030 as profiled by mef-protocol.md 3.6.2), no I/O. Everything is bounded by limits.h.
- * Thread: any. */
+/* The bytes of EST (RFC 7030 as profiled by mef-protocol.md 3.6.2), no I/O. Everything is bounded by
+ * limits.h. Thread: any. */
 #pragma once
 
 #include "plugin/base/ports.h"
@@ -12,7 +12,8 @@ struct est_uri {
     uint16_t port; /* 443 if absent */
     char *base;    /* path without trailing '/' */
 };
-/* "https://host[:port][/path]". InvalidArguments for anything else (user info, query, fragment, IP literal). */
+/* "https://host[:port][/path]". InvalidArguments for anything else (user info, query, fragment, IP literal).
+ */
 int est_uri_parse(const char *uri, struct est_uri *ret, struct mef_error *reterr);
 void est_uri_clear(struct est_uri *u);
 /* malloc'ed path of an operation; NULL when out of memory. */

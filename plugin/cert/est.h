@@ -20,9 +20,8 @@ struct est_params {
     /* The latest MEF-provisioned certificate (kind CERT), or NULL. If its leaf is valid now and has this very
      * identity, the exchange is a simplereenroll over a session with this credential. May equal `with`. */
     const struct credential *renew;
-    const char *subject_id; /* certSubjectID as received: CN */
-    enum san_type san_type;
-    const char *san;
+    const char *subject_id; /* certSubjectID in absolute form: CN */
+    const struct san *san;  /* policy: subject_san() */
     uint8_t key_id[KEY_ID_LEN];
     const char *label, *owner; /* for vault.make_key */
     /* step 1..EST_STEPS; waiting_until: realtime microseconds of a Retry-After, else 0. May be NULL. */
@@ -39,6 +38,6 @@ struct est_result {
 };
 void est_result_clear(struct est_result *r);
 
-/* 0 = certificate in *ret (cmdStatusCode 20); CERT_SERVER_ERROR (100) or CERT_CLIENT_ERROR (101), with a sentence;
- * -ECANCELED. A passed deadline is 100. Nothing else is returned. */
+/* 0 = certificate in *ret (cmdStatusCode 20); CERT_SERVER_ERROR (100) or CERT_CLIENT_ERROR (101), with a
+ * sentence; -ECANCELED. A passed deadline is 100. Nothing else is returned. */
 int est_enrol(const struct est_params *p, struct est_result *ret, struct mef_error *reterr);
