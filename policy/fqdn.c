@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Host names: normalization and comparison (mo-tree.md 1.8, 5.3; mef-protocol.md 3.4.3). Pure; thread: any. */
+/* Host names: normalization and comparison (mo-tree.md 1.8, 5.3; mef-protocol.md 3.4.3). Pure; thread: any.
+ */
 #include "policy/fqdn.h"
 
 #include <errno.h>

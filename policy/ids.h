@@ -32,16 +32,16 @@ bool node_name_valid(const char *s);
 
 /* sec:credIDTypeID: a phrase for the credential, NULL when the number is not in the table. */
 const char *cred_type_name(uint32_t type_id);
-/* sec:credentialID `{typeID}-{value}`, split at the first '-'. ret_value points into `s`. -EINVAL: no '-', type not in
- * the table, value empty, over 255 octets or with octets outside [A-Za-z0-9._@-]. */
+/* sec:credentialID `{typeID}-{value}`, split at the first '-'. ret_value points into `s`. -EINVAL: no '-',
+ * type not in the table, value empty, over 255 octets or with octets outside [A-Za-z0-9._@-]. */
 int credential_id_split(const char *s, uint32_t *ret_type, const char **ret_value);
 /* Room for LIMIT 3 + 1 + 255 and NUL; -EINVAL when it would not split again. */
 #define CREDENTIAL_ID_MAX 260
 int credential_id_format(uint32_t type, const char *value, char ret[CREDENTIAL_ID_MAX]);
 
 /* sec:deviceConfigURI `{devMgmtID}:{URI}`, split at the first ':'. *ret_id is any decimal number (one outside
- * devMgmtID is for the caller to refuse with 43); ret_uri points into `s`. -EINVAL: no number, no ':', or what follows
- * is no absolute URI. */
+ * devMgmtID is for the caller to refuse with 43); ret_uri points into `s`. -EINVAL: no number, no ':', or
+ * what follows is no absolute URI. */
 int device_config_uri_split(const char *s, uint32_t *ret_id, const char **ret_uri);
 /* "{id}:{uri}", malloc'ed; NULL when out of memory. */
 char *device_config_uri_format(uint32_t id, const char *uri);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who may change what in the MO tree (mo-tree.md 4.4; EE-18 to EE-21). Two levels: each write when it is staged, and
- * each profile that a MEF wrote, at commit. Pure; thread: any. */
+/* Who may change what in the MO tree (mo-tree.md 4.4; EE-18 to EE-21). Two levels: each write when it is
+ * staged, and each profile that a MEF wrote, at commit. Pure; thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,14 @@
 
 #include "plugin/base/err.h"
 
-enum mo_origin { MO_ORIGIN_LOCAL, MO_ORIGIN_MEF_DM, MO_ORIGIN_DM, MO_ORIGIN_BOOTSTRAP, MO_ORIGIN_SMARTCARD, MO_ORIGIN_MAX_ };
+enum mo_origin {
+    MO_ORIGIN_LOCAL,
+    MO_ORIGIN_MEF_DM,
+    MO_ORIGIN_DM,
+    MO_ORIGIN_BOOTSTRAP,
+    MO_ORIGIN_SMARTCARD,
+    MO_ORIGIN_MAX_
+};
 /* Words of interfaces.md 2: "local" "mef-dm" "dm" "bootstrap" "smartcard". */
 const char *mo_origin_name(enum mo_origin origin);
 int mo_origin_from_name(const char *name, enum mo_origin *ret); /* -EINVAL */
@@ -35,13 +42,13 @@ struct mo_profile {
     const char *node;
     uint32_t suid;
     bool has_expiration_time, has_key_reg_duration;
-    bool links_own_registration;   /* one of its links is the MEFClientRegCfg of this MEF's registration (same fqdn and
-                                    * adminFQDN) */
+    bool links_own_registration;   /* one of its links is the MEFClientRegCfg of this MEF's registration (same
+                                    * fqdn and   adminFQDN) */
     bool links_other_registration; /* one of its links is another MEFClientRegCfg */
 };
 
-/* EE-20 at commit. 0, or -EPERM with `why`. SUID 21, 22, 23: link, expirationTime and keyRegDuration; 1x: always
- * refused, a MEF cannot give symmKeyID; others: nothing. */
+/* EE-20 at commit. 0, or -EPERM with `why`. SUID 21, 22, 23: link, expirationTime and keyRegDuration; 1x:
+ * always refused, a MEF cannot give symmKeyID; others: nothing. */
 int mo_profile_admit_commit(const struct mo_profile *p, struct mef_error *why);
 
 /* Attributes that are never read back by anybody: symmKeyValue, myCertFileContent. */

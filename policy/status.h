@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The enumerations of the command (mef-protocol.md 4.5 to 4.7) and the response status codes (2.3), with names as the
- * standard spells them and words as the bus has them. Pure tables; thread: any. */
+/* The enumerations of the command (mef-protocol.md 4.5 to 4.7) and the response status codes (2.3), with
+ * names as the standard spells them and words as the bus has them. Pure tables; thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,9 +44,9 @@ int cmd_status_from_number(uint32_t number, enum status_table table, enum cmd_st
 const char *cmd_status_name(enum cmd_status status);
 /* "ok", "repeated-cmd-id", "mo-node-not-found": the bus word. "" = no such status. */
 const char *cmd_status_word(enum cmd_status status);
-/* Whether a client may report `status` for a command of `class_id` as received (MC-54): 43 not for class 0, class 0
- * gets only 40 and 42, 100 and 101 for 1, 201 and 202 for 2, 300..305 for 3; a class outside the table gets 40 and 41
- * only; 10 and 11 never come from a client. */
+/* Whether a client may report `status` for a command of `class_id` as received (MC-54): 43 not for class 0,
+ * class 0 gets only 40 and 42, 100 and 101 for 1, 201 and 202 for 2, 300..305 for 3; a class outside the
+ * table gets 40 and 41 only; 10 and 11 never come from a client. */
 bool cmd_status_fits(enum cmd_status status, uint32_t class_id);
 /* Whether a MEF may send it: 10 and 11. */
 bool cmd_status_from_mef(enum cmd_status status);
@@ -69,7 +69,11 @@ enum dev_mgmt { DEV_MGMT_OMA_DM_1_3 = 1, DEV_MGMT_OMA_DM_2_0 = 2, DEV_MGMT_LWM2M
 const char *dev_mgmt_name(uint32_t id); /* "OMA DM 1.3", "OMA DM 2.0", "OMA LwM2M", "BBF TR-069", NULL */
 
 /* sec:objectTypeID */
-enum object_type { OBJECT_AUTHENTICATION_PROFILE = 1, OBJECT_TRUST_ANCHOR_CRED = 2, OBJECT_MAF_CLIENT_REG_CFG = 3 };
+enum object_type {
+    OBJECT_AUTHENTICATION_PROFILE = 1,
+    OBJECT_TRUST_ANCHOR_CRED = 2,
+    OBJECT_MAF_CLIENT_REG_CFG = 3
+};
 const char *object_type_name(uint32_t id); /* MO type name, NULL */
 /* MO type name, also by the misprints MAFClientRefCfg and MAFClientCfgReg; 0 = none. */
 uint32_t object_type_from_name(const char *name);
@@ -96,8 +100,9 @@ enum rsc {
     RSC_NOT_IMPLEMENTED = 5001,
     RSC_NOT_ACCEPTABLE = 5207,
 };
-const char *rsc_name(uint32_t rsc); /* "BAD_REQUEST"...; NULL when not in the table */
+const char *rsc_name(uint32_t rsc);     /* "BAD_REQUEST"...; NULL when not in the table */
 unsigned rsc_http_status(uint32_t rsc); /* TS-0009 6.3.2; 0 when not in the table */
-/* The code behind an HTTP status that came without X-M2M-RSC. `op`: 1 C, 2 R, 3 U, 4 D. 2xx goes by operation; for
- * 4xx and 5xx the first row of 2.3 with that status; without such a row 4000 or 5000; 0 for anything else. */
+/* The code behind an HTTP status that came without X-M2M-RSC. `op`: 1 C, 2 R, 3 U, 4 D. 2xx goes by
+ * operation; for 4xx and 5xx the first row of 2.3 with that status; without such a row 4000 or 5000; 0 for
+ * anything else. */
 uint32_t rsc_from_http(unsigned http_status, unsigned op);

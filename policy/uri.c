@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The URI splitter (RFC 3986 3), bounded and strict: whatever looks odd is refused, since two parsers that read one
- * URI differently are a way around the FQDN check (MC-17). Pure; thread: any. */
+/* The URI splitter (RFC 3986 3), bounded and strict: whatever looks odd is refused, since two parsers that
+ * read one URI differently are a way around the FQDN check (MC-17). Pure; thread: any. */
 #include "policy/uri.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static bool is_alpha(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Octets that may stand in a URI at all, and percent escapes with two hex digits. "[]" only as the IPv6 brackets,
- * which the authority parser sees. */
+/* Octets that may stand in a URI at all, and percent escapes with two hex digits. "[]" only as the IPv6
+ * brackets, which the authority parser sees. */
 static bool octets_valid(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
