@@ -43,6 +43,8 @@ struct clock_port {
     int64_t (*realtime)(void *ctx);                    /* microseconds since the epoch */
     uint64_t (*boottime)(void *ctx);                   /* microseconds, goes on while asleep */
     int (*random)(void *ctx, void *buf, size_t len);   /* CSPRNG; negative errno */
+    /* Sleeps for `usec` or until the cancel of `w` is fired: -ETIMEDOUT or -ECANCELED. NULL: the real thing. */
+    int (*sleep)(void *ctx, const struct wait *w, uint64_t usec);
 };
 
 /* ---- transport (net/) ------------------------------------------------------------------------------- */
@@ -92,6 +94,7 @@ struct primitive {
     uint32_t ty;      /* with CREATE only */
     const char *body; /* JSON text of the content, NULL = none */
     bool no_accept;   /* send no Accept (after 5207) */
+    bool plain_json;  /* Content-Type application/json instead of application/vnd.onem2m-res+json (after 4015) */
 };
 
 /* Its answer (2.2). Strings are malloc'ed, NULL when absent; clear with answer_clear(). */
@@ -235,7 +238,8 @@ struct journal {
     int (*remove)(void *ctx, const char *node, struct mef_error *reterr); /* with its commands */
     /* The newest command; -ENOENT when there is none. */
     int (*last_cmd)(void *ctx, const char *node, struct cmd_record *ret, struct mef_error *reterr);
-    /* The newest command with this cmdID. -ENOENT. */
+    /* The newest command with this cmdID that was not answered as a repeat (csc 40): a REISSUED command is answered
+     * with the status of its execution. -ENOENT. */
     int (*find_cmd)(void *ctx, const char *node, const char *cid, struct cmd_record *ret, struct mef_error *reterr);
     /* Inserts (serial 0: the store chooses it and writes it to c->serial) or updates, and saves `r` with it in
      * the same commit when `r` is not NULL. */
@@ -246,7 +250,8 @@ struct journal {
 
 struct observer {
     void *ctx;
-    /* Snapshots after each change; the callee copies. */
+    /* Snapshots after each change; the callee copies. `credential`: the one in use, as 64 hex digits of the SHA-256 of
+     * the certificate or as key identifier; NULL = none yet. */
     void (*registration)(void *ctx, const struct reg_record *r, const char *credential, const struct mef_error *last_error);
     void (*command)(void *ctx, const struct cmd_record *c);
     /* Step i of n of a job; text names it. waiting_until: realtime, 0 = not waiting. */

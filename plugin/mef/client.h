@@ -17,7 +17,7 @@
 
 #include "plugin/base/ports.h"
 
-struct identity;   /* policy/identity.h */
+struct identity;   /* policy/subject-id.h */
 struct vocabulary; /* plugin/mef/vocabulary.h */
 struct client;
 

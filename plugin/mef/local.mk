@@ -2,6 +2,18 @@
 noinst_LTLIBRARIES += libmef.la
 libmef_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libmef_la_SOURCES = \
+	plugin/mef/class-args.c plugin/mef/class-args.h \
+	plugin/mef/class-cert-prov.c plugin/mef/class-cert-prov.h \
+	plugin/mef/class-dev-cfg.c \
+	plugin/mef/class-mo-node.c \
+	plugin/mef/class-no-more.c \
+	plugin/mef/class.c plugin/mef/class.h \
 	plugin/mef/client.h \
+	plugin/mef/codec-json.c plugin/mef/codec-json.h \
+	plugin/mef/command-message.c plugin/mef/command-message.h \
+	plugin/mef/journal-states.c plugin/mef/journal-states.h \
+	plugin/mef/reference.c \
 	plugin/mef/reg-config.c \
+	plugin/mef/registration-message.c plugin/mef/registration-message.h \
+	plugin/mef/rqi.c plugin/mef/rqi.h \
 	plugin/mef/vocabulary.c plugin/mef/vocabulary.def plugin/mef/vocabulary.h
