@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+check_PROGRAMS += tests/host/test-ctl-text tests/host/test-mefctl
+tests_host_test_ctl_text_SOURCES = tests/host/test-ctl-text.c
+tests_host_test_ctl_text_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(JANSSON_CFLAGS)
+tests_host_test_ctl_text_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS) -lm
+
+tests_host_test_mefctl_SOURCES = tests/host/test-mefctl.c tests/host/fake-service.c tests/host/fake-service.h
+tests_host_test_mefctl_CFLAGS = $(TEST_CFLAGS)
+tests_host_test_mefctl_LDADD = $(GLIB_LIBS) -lutil
