@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Certificates for tests. Runs in the default library context: this is the other side, not ours. */
+#include "tests/unit/pki.h"
+
+#include <glib.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pkcs7.h>
+#include <openssl/x509v3.h>
+
+EVP_PKEY *pki_key(const char *group)
+{
+    EVP_PKEY *key = EVP_EC_gen(group ? group : "prime256v1");
+
+    g_assert_nonnull(key);
+    return key;
+}
+
+static void extend(X509 *cert, X509V3_CTX *ctx, int nid, const char *value)
+{
+    X509_EXTENSION *ext;
+
+    if (!value)
+        return;
+    ext = X509V3_EXT_conf_nid(NULL, ctx, nid, value);
+    g_assert_nonnull(ext);
+    g_assert_true(X509_add_ext(cert, ext, -1));
+    X509_EXTENSION_free(ext);
+}
+
+X509 *pki_issue(const struct pki_spec *spec, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
+{
+    static int serial = 1;
+    bool dates = spec->from || spec->until;
+    X509 *cert = X509_new();
+    X509_NAME *name = X509_NAME_new();
+    X509V3_CTX ctx;
+
+    g_assert_true(X509_set_version(cert, 2));
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++);
+    X509_gmtime_adj(X509_getm_notBefore(cert), dates ? (long)spec->from : -3600);
+    X509_gmtime_adj(X509_getm_notAfter(cert), dates ? (long)spec->until : 86400);
+    if (spec->cn)
+        g_assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)spec->cn,
+                                                 -1, -1, 0));
+    X509_set_subject_name(cert, name);
+    X509_set_issuer_name(cert, issuer ? X509_get_subject_name(issuer) : name);
+    X509_NAME_free(name);
+    g_assert_true(X509_set_pubkey(cert, key));
+    X509V3_set_ctx(&ctx, issuer ? issuer : cert, cert, NULL, NULL, 0);
+    extend(cert, &ctx, NID_subject_alt_name, spec->san);
+    extend(cert, &ctx, NID_basic_constraints, spec->ca ? "critical,CA:TRUE" : NULL);
+    extend(cert, &ctx, NID_key_usage,
+           spec->key_usage ? spec->key_usage
+           : spec->ca      ? "critical,keyCertSign,cRLSign"
+                           : "critical,digitalSignature");
+    extend(cert, &ctx, NID_ext_key_usage, spec->ext_key_usage);
+    extend(cert, &ctx, NID_name_constraints, spec->constraints);
+    extend(cert, &ctx, NID_subject_key_identifier, "hash");
+    g_assert_cmpint(X509_sign(cert, issuer ? issuer_key : key,
+                              EVP_get_digestbyname(spec->digest ? spec->digest : "SHA256")),
+                    >, 0);
+    return cert;
+}
+
+struct der pki_der_of(X509 *cert)
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509(cert, &der);
+    struct der ret;
+
+    g_assert_cmpint(n, >, 0);
+    ret = (struct der){.data = malloc((size_t)n), .len = (size_t)n};
+    memcpy(ret.data, der, (size_t)n);
+    OPENSSL_free(der);
+    return ret;
+}
+
+void pki_der(X509 *cert, struct der_list *to)
+{
+    struct der der = pki_der_of(cert);
+
+    g_assert_cmpint(der_list_add(to, der.data, der.len), ==, 0);
+    free(der.data);
+}
+
+struct der pki_key_der(EVP_PKEY *key)
+{
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+    unsigned char *der = NULL;
+    int n = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+    struct der ret = {.data = malloc((size_t)n), .len = (size_t)n};
+
+    memcpy(ret.data, der, (size_t)n);
+    OPENSSL_free(der);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    return ret;
+}
+
+struct der pki_certs_only(X509 **certs, size_t n)
+{
+    PKCS7 *p7 = PKCS7_new();
+    unsigned char *der = NULL;
+    struct der ret;
+    int len;
+
+    g_assert_true(PKCS7_set_type(p7, NID_pkcs7_signed));
+    g_assert_true(PKCS7_content_new(p7, NID_pkcs7_data));
+    PKCS7_set_detached(p7, 1);
+    for (size_t i = 0; i < n; i++)
+        g_assert_true(PKCS7_add_certificate(p7, certs[i]));
+    len = i2d_PKCS7(p7, &der);
+    g_assert_cmpint(len, >, 0);
+    ret = (struct der){.data = malloc((size_t)len), .len = (size_t)len};
+    memcpy(ret.data, der, (size_t)len);
+    OPENSSL_free(der);
+    PKCS7_free(p7);
+    return ret;
+}
