@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The misbehaving module of shim.h. Thread: any; the control block is atomic. */
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/token/shim.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT extern struct shim_control shim_control;
+struct shim_control shim_control;
+
+static CK_FUNCTION_LIST *real;
+static CK_FUNCTION_LIST list;
+static atomic_ulong session_epoch; /* epoch in which the last session was opened */
+
+/* What a call does before it is forwarded; CKR_OK = forward. */
+static CK_RV before(enum shim_function f)
+{
+    struct shim_control *c = &shim_control;
+    unsigned n = atomic_fetch_add(&c->count[f], 1) + 1, at = atomic_load(&c->fail_at[f]);
+
+    if (atomic_load(&c->hang_fd) > 0 && atomic_load(&c->hang_in) == (int)f) {
+        char byte;
+        int fd = atomic_exchange(&c->hang_fd, 0);
+        while (read(fd, &byte, 1) < 0)
+            ;
+    }
+    if (at && (n == at || (n > at && atomic_load(&c->fail_on[f]))))
+        return atomic_load(&c->fail_with[f]);
+    return CKR_OK;
+}
+
+static CK_RV in_session(enum shim_function f)
+{
+    if (atomic_load(&shim_control.removed))
+        return CKR_DEVICE_REMOVED;
+    if (atomic_load(&session_epoch) != atomic_load(&shim_control.epoch))
+        return CKR_SESSION_HANDLE_INVALID;
+    return before(f);
+}
+
+#define FORWARD(name, guard, params, args)                                                                   \
+    static CK_RV shim_##name params                                                                          \
+    {                                                                                                        \
+        CK_RV rv = guard(SHIM_##name);                                                                       \
+        return rv == CKR_OK ? real->C_##name args : rv;                                                      \
+    }
+
+static CK_RV shim_GetSlotList(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
+{
+    CK_RV rv = before(SHIM_GetSlotList);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (atomic_load(&shim_control.removed)) {
+        *n = 0;
+        return CKR_OK;
+    }
+    return real->C_GetSlotList(present, slots, n);
+}
+
+static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    CK_RV rv = before(SHIM_GetTokenInfo);
+
+    if (rv == CKR_OK)
+        rv = atomic_load(&shim_control.removed) ? CKR_TOKEN_NOT_PRESENT : real->C_GetTokenInfo(slot, info);
+    if (rv == CKR_OK) {
+        info->flags |= atomic_load(&shim_control.flags_set);
+        info->flags &= ~atomic_load(&shim_control.flags_clear);
+    }
+    return rv;
+}
+
+static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify, CK_SESSION_HANDLE *s)
+{
+    CK_RV rv = before(SHIM_OpenSession);
+
+    if (rv == CKR_OK)
+        rv = atomic_load(&shim_control.removed) ? CKR_TOKEN_NOT_PRESENT
+                                                : real->C_OpenSession(slot, flags, app, notify, s);
+    if (rv == CKR_OK)
+        atomic_store(&session_epoch, atomic_load(&shim_control.epoch));
+    return rv;
+}
+
+FORWARD(CloseSession, before, (CK_SESSION_HANDLE s), (s))
+FORWARD(GetSessionInfo, in_session, (CK_SESSION_HANDLE s, CK_SESSION_INFO *i), (s, i))
+FORWARD(Login, in_session, (CK_SESSION_HANDLE s, CK_USER_TYPE u, CK_BYTE *pin, CK_ULONG n), (s, u, pin, n))
+FORWARD(FindObjectsInit, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n), (s, a, n))
+FORWARD(FindObjects, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *o, CK_ULONG max, CK_ULONG *n), (s, o, max, n))
+FORWARD(GetAttributeValue, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n),
+        (s, o, a, n))
+FORWARD(CreateObject, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o), (s, a, n, o))
+FORWARD(DestroyObject, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o), (s, o))
+FORWARD(GenerateKeyPair, in_session,
+        (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *a, CK_ULONG an, CK_ATTRIBUTE *b, CK_ULONG bn,
+         CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *priv),
+        (s, m, a, an, b, bn, pub, priv))
+FORWARD(SignInit, in_session, (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE k), (s, m, k))
+FORWARD(Sign, in_session, (CK_SESSION_HANDLE s, CK_BYTE *d, CK_ULONG n, CK_BYTE *sig, CK_ULONG *len),
+        (s, d, n, sig, len))
+
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret);
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
+{
+    if (!real) {
+        void *lib = dlopen(SHIM_SOFTHSM, RTLD_NOW | RTLD_LOCAL);
+        CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;
+        if (lib)
+            *(void **)&get = dlsym(lib, "C_GetFunctionList");
+        if (!get || get(&real) != CKR_OK)
+            return CKR_GENERAL_ERROR;
+        list = *real;
+        list.C_GetFunctionList = C_GetFunctionList;
+#define X(name) list.C_##name = shim_##name;
+        SHIM_FUNCTIONS
+#undef X
+    }
+    *ret = &list;
+    return CKR_OK;
+}
