@@ -15,3 +15,10 @@ libpolicy_la_SOURCES = \
 	policy/suid.c policy/suid.h \
 	policy/suites.c policy/suites.h \
 	policy/uri.c policy/uri.h
+
+# Installed policy: polkit actions, the bus, and an example of local rules.
+polkitactionsdir = $(datadir)/polkit-1/actions
+dist_polkitactions_DATA = policy/org.mefclient1.policy
+dbussystempolicydir = $(datadir)/dbus-1/system.d
+dist_dbussystempolicy_DATA = policy/org.mefclient1.conf
+dist_doc_DATA += policy/50-org.mefclient1.rules.example

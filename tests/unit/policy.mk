@@ -9,3 +9,8 @@ tests_unit_test_policy_tables_LDADD = libpolicy.la libbase.la $(GLIB_LIBS)
 tests_unit_test_policy_decisions_SOURCES = tests/unit/test-policy-decisions.c
 tests_unit_test_policy_decisions_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_policy_decisions_LDADD = libpolicy.la libbase.la $(GLIB_LIBS)
+
+check_PROGRAMS += tests/unit/test-policy-seeds
+tests_unit_test_policy_seeds_SOURCES = tests/unit/test-policy-seeds.c
+tests_unit_test_policy_seeds_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_policy_seeds_LDADD = libpolicy.la libbase.la $(GLIB_LIBS)
