@@ -63,6 +63,7 @@ enum mo_kind {
     MO_KIND_URI,
     MO_KIND_FQDN,
     MO_KIND_M2M_ID,
+    MO_KIND_RESOURCE,  /* resource address: no white space */
     MO_KIND_LABEL,     /* no white space */
     MO_KIND_SCHEDULE,  /* 7 cron-like fields */
     MO_KIND_SUITE,     /* four hexadecimal digits */
@@ -74,6 +75,7 @@ enum mo_kind {
     MO_KIND_PORT,
     MO_KIND_SUID,
     MO_KIND_SECRET,
+    MO_KIND_MEDIA_TYPE, /* of a certificate file (1.6) */
     MO_KIND_CERT_FILE, /* PEM or base64 text of the file */
 };
 
@@ -88,11 +90,13 @@ enum mo_shape {
 struct mo_attr_info {
     enum mo_attr attr;
     const char *name;       /* long name, as in attribute dictionaries, JSON and `Present` */
-    const char *property;   /* on the typed bus interface (interfaces.md 2), e.g. "AdminFQDN", "CSEID" */
+    const char *property;   /* on the typed bus interface (interfaces.md 2), e.g. "AdminFQDN", "CSEID"; NULL: none */
     const char *dm_name;    /* leaf in OMA DM and TR-181 where it differs from name, else NULL */
-    const char *aliases[4]; /* other spellings accepted on input */
+    const char *aliases[6]; /* other spellings accepted on input, NULL-terminated */
     enum mo_kind kind;
     bool list;
+    uint32_t min, max;  /* of a number; or octets of a text or of one item */
+    uint32_t min_items, max_items; /* of a list */
 };
 
 /* An attribute as one type has it. */
