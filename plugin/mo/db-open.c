@@ -14,15 +14,16 @@
 #include "plugin/base/str.h"
 
 #define APPLICATION_ID 0x4D454663 /* "MEFc" */
-#define FILE_VERSION 1
-#define SQLITE_HEADER 100 /* octets */
+#define FILE_VERSION   1
+#define SQLITE_HEADER  100 /* octets */
 
 static int fail_errno(struct mef_error *reterr, int error, const char *what, const char *file)
 {
     bool denied = error == EROFS || error == EACCES || error == EPERM;
 
-    return mef_fail(reterr, denied ? MEF_ERROR_READ_ONLY : MEF_ERROR_FAILED, "cannot %s '%s': %s%s", what, file,
-                    strerrordesc_np(error), denied ? "; the state directory must be writable for this user" : "");
+    return mef_fail(reterr, denied ? MEF_ERROR_READ_ONLY : MEF_ERROR_FAILED, "cannot %s '%s': %s%s", what,
+                    file, strerrordesc_np(error),
+                    denied ? "; the state directory must be writable for this user" : "");
 }
 
 static int take_lock(struct db_file *f, const char *dir, struct mef_error *reterr)
@@ -43,9 +44,10 @@ static int take_lock(struct db_file *f, const char *dir, struct mef_error *reter
             return fail_errno(reterr, errno, "lock", path);
         ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS,
-                        "the state directory '%s' is in use by another process%s%s%s; end it or choose another directory",
-                        dir, *pid ? " (pid " : "", pid, *pid ? ")" : "");
+        return mef_fail(
+            reterr, MEF_ERROR_IN_PROGRESS,
+            "the state directory '%s' is in use by another process%s%s%s; end it or choose another directory",
+            dir, *pid ? " (pid " : "", pid, *pid ? ")" : "");
     }
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     /* Only a hint for the sentence above: a full disk must not keep us from starting. */
@@ -63,14 +65,17 @@ static uint32_t be32(const uint8_t *p)
 static int fail_foreign(const char *path, struct mef_error *reterr)
 {
     return mef_fail(reterr, MEF_ERROR_FAILED,
-                    "'%s' is not a database of mefclient and was left untouched; move it away or choose another state directory",
+                    "'%s' is not a database of mefclient and was left untouched; move it away or choose "
+                    "another state directory",
                     path);
 }
 
-static int fail_newer(const char *path, const char *what, int64_t found, int64_t known, struct mef_error *reterr)
+static int fail_newer(const char *path, const char *what, int64_t found, int64_t known,
+                      struct mef_error *reterr)
 {
     return mef_fail(reterr, MEF_ERROR_FAILED,
-                    "'%s' was written by a newer version of mefclient (%s %lld, this one knows %lld) and was left untouched",
+                    "'%s' was written by a newer version of mefclient (%s %lld, this one knows %lld) and was "
+                    "left untouched",
                     path, what, (long long)found, (long long)known);
 }
 
@@ -84,7 +89,8 @@ static int check_header(const char *path, struct mef_error *reterr)
 
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
-        return errno == ELOOP || errno == EISDIR ? fail_foreign(path, reterr) : fail_errno(reterr, errno, "open", path);
+        return errno == ELOOP || errno == EISDIR ? fail_foreign(path, reterr)
+                                                 : fail_errno(reterr, errno, "open", path);
     if (fstat(fd, &st) < 0)
         return fail_errno(reterr, errno, "look at", path);
     if (!S_ISREG(st.st_mode))
@@ -95,8 +101,8 @@ static int check_header(const char *path, struct mef_error *reterr)
     }
     /* Empty: made just now, or a start that was cut. With a journal SQLite has something to undo first. */
     if (st.st_size > 0 && access(journal, F_OK) < 0) {
-        if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0 ||
-            be32(head + 68) != APPLICATION_ID)
+        if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
+            memcmp(head, "SQLite format 3", 16) != 0 || be32(head + 68) != APPLICATION_ID)
             return fail_foreign(path, reterr);
         if (be32(head + 60) > FILE_VERSION)
             return fail_newer(path, "format", be32(head + 60), FILE_VERSION, reterr);
@@ -130,7 +136,8 @@ static int check_integrity(struct db_file *f, struct mef_error *reterr)
     if (r < 0)
         return r;
     if (r == 0 || stmt_col_text(&s, 0, &text) < 0 || !streq0(text, "ok"))
-        return mef_fail(reterr, MEF_ERROR_FAILED, "'%s' is damaged (%s); restore a copy of it or move it away", f->path,
+        return mef_fail(reterr, MEF_ERROR_FAILED,
+                        "'%s' is damaged (%s); restore a copy of it or move it away", f->path,
                         text ? text : "no answer");
     return 0;
 }
@@ -161,8 +168,10 @@ static int raise_piece(struct db_file *f, const struct db_piece *piece, struct m
     for (; have < known; have++)
         if (sqlite3_exec(f->sql, piece->steps[have], NULL, NULL, NULL) != SQLITE_OK)
             return db_fail(f->sql, reterr, "make tables");
-    r = stmt_prepare(&put, f->sql, "INSERT INTO piece VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET version=?2"
-                     " WHERE version<>?2", reterr);
+    r = stmt_prepare(&put, f->sql,
+                     "INSERT INTO piece VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET version=?2"
+                     " WHERE version<>?2",
+                     reterr);
     if (r < 0)
         return r;
     stmt_text(&put, 1, piece->name);
@@ -172,9 +181,10 @@ static int raise_piece(struct db_file *f, const struct db_piece *piece, struct m
 
 static int raise_tables(struct db_file *f, const struct db_piece *pieces, size_t n, struct mef_error *reterr)
 {
-    static const char ours[] = "PRAGMA application_id=0x4D454663; PRAGMA user_version=1;"
-                               "CREATE TABLE IF NOT EXISTS piece(name TEXT PRIMARY KEY, version INTEGER NOT NULL)"
-                               " STRICT, WITHOUT ROWID;";
+    static const char ours[] =
+        "PRAGMA application_id=0x4D454663; PRAGMA user_version=1;"
+        "CREATE TABLE IF NOT EXISTS piece(name TEXT PRIMARY KEY, version INTEGER NOT NULL)"
+        " STRICT, WITHOUT ROWID;";
     int64_t id = 0, version = 0, schema = 0;
     int r;
 
@@ -213,9 +223,9 @@ static int open_sql(struct db_file *f, const struct db_piece *pieces, size_t n, 
                                         "PRAGMA journal_size_limit=4194304"};
     int r = 0;
 
-    int code = sqlite3_open_v2(f->path, &f->sql,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+    int code = sqlite3_open_v2(
+        f->path, &f->sql,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK)
         return db_fail_code(code, f->path, reterr, "open the database");
     (void)sqlite3_busy_timeout(f->sql, 5000);

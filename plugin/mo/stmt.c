@@ -14,7 +14,8 @@ static const struct {
     {SQLITE_READONLY, MEF_ERROR_READ_ONLY, "it cannot be written; check its file system and permissions"},
     {SQLITE_PERM, MEF_ERROR_READ_ONLY, "access is denied; check its permissions"},
     {SQLITE_AUTH, MEF_ERROR_READ_ONLY, "access is denied; check its permissions"},
-    {SQLITE_CANTOPEN, MEF_ERROR_READ_ONLY, "it cannot be opened for writing; check its directory and permissions"},
+    {SQLITE_CANTOPEN, MEF_ERROR_READ_ONLY,
+     "it cannot be opened for writing; check its directory and permissions"},
     {SQLITE_FULL, MEF_ERROR_FAILED, "the disk is full; make room and try again"},
     {SQLITE_IOERR, MEF_ERROR_FAILED, "input/output error; check the disk"},
     {SQLITE_CORRUPT, MEF_ERROR_FAILED, "the file is damaged; restore a copy of it"},
@@ -69,7 +70,8 @@ void stmt_int(struct stmt *s, int i, int64_t value)
 
 void stmt_blob(struct stmt *s, int i, const void *data, size_t len)
 {
-    note(s, data ? sqlite3_bind_blob64(s->stmt, i, data, len, SQLITE_TRANSIENT) : sqlite3_bind_null(s->stmt, i));
+    note(s,
+         data ? sqlite3_bind_blob64(s->stmt, i, data, len, SQLITE_TRANSIENT) : sqlite3_bind_null(s->stmt, i));
 }
 
 void stmt_null(struct stmt *s, int i)
