@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 noinst_LTLIBRARIES += libmef.la
-libmef_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+libmef_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) -pthread
 libmef_la_SOURCES = \
 	plugin/mef/class-args.c plugin/mef/class-args.h \
 	plugin/mef/class-cert-prov.c plugin/mef/class-cert-prov.h \
@@ -8,12 +8,19 @@ libmef_la_SOURCES = \
 	plugin/mef/class-mo-node.c \
 	plugin/mef/class-no-more.c \
 	plugin/mef/class.c plugin/mef/class.h \
-	plugin/mef/client.h \
+	plugin/mef/client.c plugin/mef/client.h \
 	plugin/mef/codec-json.c plugin/mef/codec-json.h \
 	plugin/mef/command-message.c plugin/mef/command-message.h \
 	plugin/mef/journal-states.c plugin/mef/journal-states.h \
+	plugin/mef/procedure-cert-prov.c \
+	plugin/mef/procedure-command.c \
+	plugin/mef/procedure-end.c \
+	plugin/mef/procedure-registration.c \
 	plugin/mef/reference.c \
 	plugin/mef/reg-config.c \
 	plugin/mef/registration-message.c plugin/mef/registration-message.h \
 	plugin/mef/rqi.c plugin/mef/rqi.h \
-	plugin/mef/vocabulary.c plugin/mef/vocabulary.def plugin/mef/vocabulary.h
+	plugin/mef/session.c \
+	plugin/mef/tell.c \
+	plugin/mef/vocabulary.c plugin/mef/vocabulary.def plugin/mef/vocabulary.h \
+	plugin/mef/worker.c plugin/mef/worker.h

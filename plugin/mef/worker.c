@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The worker of one registration: takes jobs, does what is due, waits for the rest. Each turn of the loop
+ * runs one procedure to its end and settles how it went; back-off is a time in this loop, so that a job can
+ * cut it short. Thread: the worker itself. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "plugin/mef/worker.h"
+#include "policy/backoff.h"
+
+/* Realtime jumps and a machine that sleeps are noticed within this. */
+#define SLEEP_MAX_USEC (UINT64_C(300) * USEC_PER_SEC)
+
+int64_t now_of(struct client *c)
+{
+    return c->clock.realtime(c->clock.ctx);
+}
+
+bool registration_live(struct client *c)
+{
+    return c->r.state == REG_REGISTERED && c->r.reg_id && (!c->r.expires || c->r.expires > now_of(c));
+}
+
+bool configuration_expired(struct client *c)
+{
+    return c->cfg.expires && c->cfg.expires <= now_of(c);
+}
+
+enum outcome fail(struct client *c, enum outcome o, enum mef_error_word word, const char *format, ...)
+{
+    char text[MEF_ERROR_TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    (void)mef_fail(&c->error, word, "%s", text);
+    return o;
+}
+
+int save_registration(struct client *c)
+{
+    struct mef_error why = {0};
+
+    if (c->journal.save(c->journal.ctx, &c->r, &why) < 0) {
+        c->error = why;
+        if (c->error.word == MEF_ERROR_NONE)
+            (void)mef_fail(&c->error, MEF_ERROR_FAILED, "The journal cannot be written.");
+        tell_event(c, EVENT_STORE_FAILED, NULL, "The state of '%s' cannot be stored: %s", c->cfg.node,
+                   c->error.text);
+        tell_attention(c, ATTENTION_STORE_FAILED, c->error.text);
+        return -1;
+    }
+    tell_attention(c, ATTENTION_STORE_FAILED, NULL);
+    tell_registration(c);
+    return 0;
+}
+
+/* ---- jobs -------------------------------------------------------------------------------------------- */
+
+static void finished(struct client *c, uint32_t id, const struct mef_error *error)
+{
+    if (id && c->observer.finished)
+        c->observer.finished(c->observer.ctx, id, error);
+}
+
+static void finish_job(struct client *c, const struct mef_error *error)
+{
+    pthread_mutex_lock(&c->lock);
+    uint32_t id = c->job.id;
+    c->job = (struct job){0};
+    pthread_mutex_unlock(&c->lock);
+    finished(c, id, error);
+}
+
+static void finish_cancelled(struct client *c, uint32_t id, const char *why)
+{
+    struct mef_error e;
+
+    (void)mef_fail(&e, MEF_ERROR_CANCELLED, "%s", why);
+    finished(c, id, &e);
+}
+
+/* Every job that is not to run any more: cancelled ones, or all of them. */
+static void drop_jobs(struct client *c, bool all, const char *why)
+{
+    for (;;) {
+        uint32_t id = 0;
+        bool found = false;
+        pthread_mutex_lock(&c->lock);
+        if (c->job.proc && (all || c->job.cancelled)) {
+            found = true;
+            id = c->job.id;
+            c->job = (struct job){0};
+        }
+        for (size_t i = 0; !found && i < c->queued; i++)
+            if (all || c->queue[i].cancelled) {
+                found = true;
+                id = c->queue[i].id;
+                memmove(&c->queue[i], &c->queue[i + 1], (--c->queued - i) * sizeof c->queue[0]);
+            }
+        pthread_mutex_unlock(&c->lock);
+        if (!found)
+            return;
+        finish_cancelled(c, id, why);
+    }
+}
+
+/* The next job becomes the present one; a new job ends the back-off, whoever waits in it. */
+static void take_job(struct client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->job.proc && c->queued) {
+        c->job = c->queue[0];
+        memmove(&c->queue[0], &c->queue[1], --c->queued * sizeof c->queue[0]);
+        c->step = 0;
+    }
+    if (c->fresh_job) {
+        c->fresh_job = false;
+        c->retry_at = 0;
+        c->forced = true;
+        c->blocked = false;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- what is due ------------------------------------------------------------------------------------- */
+
+static int64_t renewal_due(struct client *c)
+{
+    /* With an expirationTime that the MEF granted in full there is nothing to ask for (T18). */
+    if (!registration_live(c) || !c->r.expires || (c->cfg.expires && c->cfg.expires <= c->r.expires))
+        return 0;
+    int64_t at = renewal_point(c->life_start, c->r.expires, 0);
+    return at > c->renew_not_before ? at : c->renew_not_before;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return !a ? b : !b ? a : a < b ? a : b;
+}
+
+/* Realtime at which the loop must look again, 0 = nothing is planned. */
+static int64_t next_date(struct client *c)
+{
+    int64_t at = 0;
+
+    if (c->r.state == REG_REGISTERED) {
+        if (!command_pending(c) || c->r.next_poll > now_of(c))
+            at = earlier(at, c->r.next_poll);
+        at = earlier(at, c->r.expires);
+        at = earlier(at, renewal_due(c));
+    }
+    if (c->cfg.expires && c->r.state != REG_EXPIRED && c->r.state != REG_NEW)
+        at = earlier(at, c->cfg.expires);
+    return at;
+}
+
+enum task { TASK_NONE, TASK_JOB, TASK_REGISTER, TASK_COMMANDS, TASK_RENEW };
+
+static enum task what_is_due(struct client *c)
+{
+    int64_t now = now_of(c);
+
+    if (c->retry_at && c->clock.boottime(c->clock.ctx) < c->retry_at)
+        return TASK_NONE;
+    if (c->job.proc)
+        return TASK_JOB;
+    if (!c->wanted || c->blocked || configuration_expired(c))
+        return TASK_NONE;
+    if (!registration_live(c))
+        return TASK_REGISTER;
+    if (command_pending(c) && !(c->cmd.state == CMD_DONE && c->r.repeats > 2 && c->r.next_poll > now))
+        return TASK_COMMANDS;
+    int64_t renew = renewal_due(c);
+    if (renew && renew <= now)
+        return TASK_RENEW;
+    /* Registered, and no timer: a start between the answer to the create and its retrieve (T11). */
+    return c->r.next_poll <= now ? TASK_COMMANDS : TASK_NONE;
+}
+
+/* ---- settle ------------------------------------------------------------------------------------------ */
+
+static void put_off(struct client *c, enum outcome o)
+{
+    uint32_t random = 0;
+    uint64_t usec;
+
+    (void)c->clock.random(c->clock.ctx, &random, sizeof random);
+    c->failures++;
+    usec = o == OUT_FATAL
+               ? c->settings.backoff_max * USEC_PER_SEC
+               : backoff_usec(c->failures, c->settings.backoff_min, c->settings.backoff_max, random);
+    c->retry_at = c->clock.boottime(c->clock.ctx) + usec;
+    c->r.retry_count = c->failures;
+    tell_event(c, EVENT_EXCHANGE_RETRY, command_pending(c) ? &c->cmd : NULL, "Trying again in %llu s: %s",
+               (unsigned long long)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC), c->error.text);
+    tell_registration(c);
+    tell_progress(c, c->error.text, now_of(c) + (int64_t)usec);
+}
+
+static void went_well(struct client *c)
+{
+    bool told = c->failures || c->r.retry_count || c->error.word != MEF_ERROR_NONE;
+
+    c->failures = 0;
+    c->retry_at = 0;
+    c->r.retry_count = 0;
+    c->error = (struct mef_error){0};
+    tell_attention(c, ATTENTION_UNREACHABLE, NULL);
+    tell_attention(c, ATTENTION_REFUSED, NULL);
+    if (told)
+        tell_registration(c);
+}
+
+/* A cancel of the job, by a person: what was begun goes on later by itself, but a registration that never was
+ * does not. */
+static void job_cancelled(struct client *c)
+{
+    if (!c->r.reg_id && c->job.proc == MEF_PROC_REGISTER)
+        c->blocked = true;
+    c->error = (struct mef_error){0};
+    c->failures = 0;
+    c->r.retry_count = 0;
+    c->retry_at = c->clock.boottime(c->clock.ctx) + c->settings.backoff_min * USEC_PER_SEC;
+    tell_registration(c);
+}
+
+static void settle(struct client *c, enum outcome o)
+{
+    struct mef_error why = c->error;
+
+    c->forced = false;
+    c->fallback = false;
+    switch (o) {
+    case OUT_OK:
+        went_well(c);
+        finish_job(c, NULL);
+        break;
+    case OUT_GONE: /* twice in one turn */
+    case OUT_RETRY:
+        if (why.word == MEF_ERROR_SERVER_UNREACHABLE || why.word == MEF_ERROR_TIMED_OUT)
+            tell_attention(c, ATTENTION_UNREACHABLE, why.text);
+        put_off(c, OUT_RETRY);
+        /* A token that is not there needs a person; the job does not wait for that. */
+        if (why.word >= MEF_ERROR_TOKEN_UNAVAILABLE && why.word <= MEF_ERROR_TOKEN_FULL)
+            finish_job(c, &why);
+        break;
+    case OUT_FATAL:
+        if (c->r.state == REG_REGISTERED)
+            tell_attention(c, ATTENTION_REFUSED, why.text);
+        put_off(c, OUT_FATAL);
+        finish_job(c, &why);
+        break;
+    case OUT_GIVE_UP:
+        finish_job(c, &why);
+        c->failures = 0;
+        c->retry_at = 0;
+        tell_registration(c);
+        break;
+    case OUT_CANCELLED:
+        break;
+    }
+    session_close(c);
+}
+
+/* ---- run --------------------------------------------------------------------------------------------- */
+
+static enum outcome procedure(struct client *c, enum mef_procedure proc)
+{
+    switch (proc) {
+    case MEF_PROC_REGISTER:
+        c->wanted = true;
+        return register_procedure(c);
+    case MEF_PROC_UPDATE:
+        return update_procedure(c);
+    case MEF_PROC_RETRIEVE:
+        return retrieve_procedure(c);
+    case MEF_PROC_POLL:
+    case MEF_PROC_DEREGISTER:
+    case MEF_PROC_END:
+        break;
+    }
+    return OUT_OK;
+}
+
+static bool needs_registration(enum mef_procedure proc)
+{
+    return proc == MEF_PROC_UPDATE || proc == MEF_PROC_RETRIEVE || proc == MEF_PROC_POLL;
+}
+
+static enum outcome not_registered(struct client *c)
+{
+    return fail(c, OUT_GIVE_UP, MEF_ERROR_NOT_REGISTERED,
+                "Node '%s' has no live registration at '%s'; call Register first.", c->cfg.node, c->cfg.fqdn);
+}
+
+/* The registration has expired or is not known any more: register again, once in a turn. */
+static enum outcome renew_after_loss(struct client *c)
+{
+    bool expired = c->r.expires && c->r.expires <= now_of(c);
+    enum outcome o = registration_lost(c, expired ? "It has expired." : "The MEF does not know it.");
+
+    if (o != OUT_OK)
+        return o;
+    if (!c->wanted || configuration_expired(c))
+        return not_registered(c);
+    return register_procedure(c);
+}
+
+static enum outcome run(struct client *c, enum mef_procedure proc)
+{
+    enum outcome o = OUT_OK;
+
+    if (proc == MEF_PROC_DEREGISTER)
+        return deregister_procedure(c);
+    if (needs_registration(proc) && !c->job.procedure_done && !registration_live(c))
+        return not_registered(c);
+    if (!c->job.procedure_done)
+        o = procedure(c, proc);
+    for (unsigned turns = 0; turns < 2; turns++) {
+        if (o == OUT_GONE && turns == 0)
+            o = renew_after_loss(c);
+        if (o != OUT_OK)
+            return o;
+        c->job.procedure_done = c->job.proc != 0;
+        o = command_exchange(c); /* EE-13 */
+        if (o != OUT_GONE)
+            return o;
+    }
+    return fail(c, OUT_RETRY, MEF_ERROR_SERVER_REJECTED, "'%s' forgets its registrations at once.",
+                c->cfg.fqdn);
+}
+
+static void run_due(struct client *c, enum task task)
+{
+    static const enum mef_procedure procs[] = {
+        [TASK_REGISTER] = MEF_PROC_REGISTER, [TASK_COMMANDS] = MEF_PROC_POLL, [TASK_RENEW] = MEF_PROC_UPDATE};
+    enum mef_procedure proc = task == TASK_JOB ? c->job.proc : procs[task];
+
+    c->error = (struct mef_error){0};
+    enum outcome o = run(c, proc);
+    if (task == TASK_RENEW)
+        c->renew_not_before =
+            o == OUT_OK || o == OUT_RETRY ? 0 : now_of(c) + (int64_t)(c->settings.backoff_max * USEC_PER_SEC);
+    settle(c, o);
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------- */
+
+/* What the loop thread left for us. False: stop. */
+static bool look_around(struct client *c)
+{
+    struct mef_reg_config cfg;
+    bool stop, cancelled;
+
+    pthread_mutex_lock(&c->lock);
+    cancel_reset(&c->wake);
+    stop = c->stop;
+    if (c->end && !c->end_seen) {
+        c->end_seen = c->ending = true;
+        c->retry_at = 0;
+        c->failures = 0;
+    }
+    cancelled = c->job.cancelled;
+    if (!stop)
+        cancel_reset(&c->cancel);
+    int r = mef_reg_config_copy(&c->config, &cfg);
+    pthread_mutex_unlock(&c->lock);
+    if (r == 0) {
+        mef_reg_config_clear(&c->cfg);
+        c->cfg = cfg;
+    }
+    if (stop)
+        return false;
+    if (c->ending) {
+        drop_jobs(c, true, "The registration is being ended.");
+        return true;
+    }
+    if (cancelled)
+        job_cancelled(c);
+    drop_jobs(c, false, "The job was cancelled.");
+    take_job(c);
+    return true;
+}
+
+static void expire(struct client *c)
+{
+    bool over = c->r.expires && c->r.expires <= now_of(c);
+
+    if (c->r.state == REG_EXPIRED && !configuration_expired(c)) {
+        tell_attention(c, ATTENTION_CONFIGURATION_EXPIRED, NULL);
+        if (c->r.reg_id && c->r.expires && !over) { /* the node was given a later date in time */
+            c->r.state = REG_REGISTERED;
+            (void)save_registration(c);
+        }
+        return;
+    }
+    if (c->r.state == REG_EXPIRED || c->r.state == REG_NEW)
+        return;
+    if (configuration_expired(c)) {
+        (void)fail(c, OUT_OK, MEF_ERROR_NOT_REGISTERED, "'expirationTime' of node '%s' has passed.",
+                   c->cfg.node);
+        tell_attention(c, ATTENTION_CONFIGURATION_EXPIRED, c->error.text);
+    } else if (c->r.state == REG_REGISTERED && over)
+        tell_event(c, EVENT_REGISTRATION_LOST, NULL, "The registration of '%s' at '%s' has expired.",
+                   c->cfg.node, c->cfg.fqdn);
+    else
+        return;
+    c->r.state = REG_EXPIRED;
+    (void)save_registration(c);
+}
+
+static void watch_certificate(struct client *c)
+{
+    char text[TIMESTAMP_LEN], sentence[128];
+
+    if (!c->not_after || !c->r.has_cert ||
+        c->not_after - (int64_t)(c->settings.certificate_lead_time * USEC_PER_SEC) > now_of(c))
+        return;
+    timestamp_format(c->not_after, text);
+    (void)snprintf(sentence, sizeof sentence,
+                   "The certificate in use ends at %s; the MEF has not renewed it.", text);
+    if (!c->attention[ATTENTION_CERTIFICATE_EXPIRING])
+        tell_attention(c, ATTENTION_CERTIFICATE_EXPIRING, sentence);
+}
+
+static void sleep_until_due(struct client *c)
+{
+    uint64_t usec = SLEEP_MAX_USEC, boot = c->clock.boottime(c->clock.ctx);
+    int64_t now = now_of(c), at = c->ending ? 0 : next_date(c);
+
+    if (c->retry_at)
+        usec = c->retry_at <= boot ? 0 : c->retry_at - boot < usec ? c->retry_at - boot : usec;
+    /* While something is put off, a date that has passed already changes nothing. */
+    if (at && at > now && (uint64_t)(at - now) < usec)
+        usec = (uint64_t)(at - now);
+    bool idle = !c->retry_at && !at;
+    const struct wait w = {.cancel = &c->wake,
+                           .deadline = idle && !c->clock.sleep ? DEADLINE_NONE : now_monotonic() + usec};
+    if (c->clock.sleep)
+        (void)c->clock.sleep(c->clock.ctx, &w, idle ? UINT64_MAX : usec);
+    else
+        (void)wait_sleep(&w);
+}
+
+static int load(struct client *c)
+{
+    struct reg_record r = {0};
+    struct cmd_record cmd = {0};
+    int e = c->journal.load(c->journal.ctx, c->cfg.node, &r, &c->error);
+
+    if (e == -ENOENT) {
+        c->error = (struct mef_error){0};
+        r.node = strdup(c->cfg.node);
+        e = r.node ? 0 : -ENOMEM;
+    } else if (e >= 0) {
+        e = c->journal.last_cmd(c->journal.ctx, c->cfg.node, &cmd, &c->error);
+        e = e == -ENOENT ? 0 : e;
+    }
+    if (e < 0) {
+        reg_record_clear(&r);
+        return e;
+    }
+    c->error = (struct mef_error){0};
+    reg_record_clear(&c->r);
+    cmd_record_clear(&c->cmd);
+    c->r = r;
+    c->cmd = cmd;
+    c->wanted = r.state == REG_REGISTERING || r.state == REG_REGISTERED || r.state == REG_EXPIRED ||
+                r.state == REG_FAILED;
+    c->life_start = now_of(c);
+    return 0;
+}
+
+/* The node may be gone from the tree: what it was stands in the tombstone. */
+static void config_from_tombstone(struct client *c)
+{
+    struct mef_reg_config old;
+
+    if (c->r.state != REG_ENDING || !c->r.config_json)
+        return;
+    if (mef_reg_config_from_json(c->r.config_json, &old, &c->error) < 0)
+        return;
+    pthread_mutex_lock(&c->lock);
+    mef_reg_config_clear(&c->config);
+    c->config = old;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool start_up(struct client *c)
+{
+    uint32_t random = 0;
+
+    while (look_around(c)) {
+        if (load(c) == 0) {
+            c->ending = c->ending || c->r.state == REG_ENDING;
+            config_from_tombstone(c);
+            tell_registration(c);
+            c->retry_at = 0;
+            return true;
+        }
+        tell_event(c, EVENT_STORE_FAILED, NULL, "The state of '%s' cannot be read: %s", c->cfg.node,
+                   c->error.text);
+        (void)c->clock.random(c->clock.ctx, &random, sizeof random);
+        c->retry_at = c->clock.boottime(c->clock.ctx) +
+                      backoff_usec(++c->failures, c->settings.backoff_min, c->settings.backoff_max, random);
+        sleep_until_due(c);
+    }
+    return false;
+}
+
+void *worker_main(void *client)
+{
+    struct client *c = client;
+
+    if (start_up(c)) {
+        while (look_around(c)) {
+            if (c->ending) {
+                if (!c->retry_at || c->clock.boottime(c->clock.ctx) >= c->retry_at) {
+                    c->retry_at = 0;
+                    if (end_procedure(c))
+                        break;
+                    continue;
+                }
+                sleep_until_due(c);
+                continue;
+            }
+            expire(c);
+            watch_certificate(c);
+            enum task task = what_is_due(c);
+            if (task == TASK_NONE)
+                sleep_until_due(c);
+            else
+                run_due(c, task);
+        }
+    }
+    session_close(c);
+    drop_jobs(c, true, "The client is stopping.");
+    pthread_mutex_lock(&c->lock);
+    uint32_t end_job = c->end_job;
+    c->end_job = 0;
+    pthread_mutex_unlock(&c->lock);
+    if (end_job)
+        finish_cancelled(c, end_job, "The client is stopping; the end goes on after the next start.");
+    return NULL;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of a client: what its worker thread works with. Only client.c looks at the part under `lock` from
+ * other threads. Private to plugin/mef. */
+#pragma once
+
+#include <pthread.h>
+
+#include "plugin/base/crash.h"
+#include "plugin/base/limits.h"
+#include "plugin/base/str.h"
+#include "plugin/base/when.h"
+#include "plugin/mef/client.h"
+#include "plugin/mef/command-message.h"
+#include "plugin/mef/journal-states.h"
+#include "plugin/mef/rqi.h"
+
+#define TRANSACTION_LEN     17 /* 16 hex digits and NUL */
+#define CREDENTIAL_NAME_MAX 192
+
+/* How a procedure went. Everything but OK leaves a sentence in client.error. */
+enum outcome {
+    OUT_OK = 0,
+    OUT_RETRY,     /* may be better later: back-off from the short end */
+    OUT_FATAL,     /* no repeat betters it soon: the job fails, tried again after the longest back-off */
+    OUT_GIVE_UP,   /* the job fails; nothing is tried again but what a timer or a job asks for */
+    OUT_GONE,      /* the MEF does not know the registration, or it has expired */
+    OUT_CANCELLED, /* stop, end, or cancel of the job */
+};
+
+/* How a request went, when it was not simply answered. */
+enum request_result {
+    REQ_ANSWERED = 0,
+    REQ_RETRY,
+    REQ_FATAL,
+    REQ_CANCELLED,
+    REQ_NO_ANSWER,    /* the answer is not to this request: as good as none */
+    REQ_TOO_BIG,      /* executed, but its answer cannot be read */
+    REQ_CERT_REFUSED, /* the certificate that is still to be proven was not taken; nothing was sent */
+};
+
+struct job {
+    enum mef_procedure proc;
+    uint32_t id;
+    bool cancelled;
+    bool procedure_done; /* what is left is the command exchange */
+};
+
+/* A credential with what it needs to live. */
+struct held_credential {
+    struct secret *psk;
+    struct evp_pkey_st *key;
+    struct der_list chain, anchors;
+    struct credential use;          /* points into this */
+    char name[CREDENTIAL_NAME_MAX]; /* for the observer */
+    int64_t not_after;              /* CERT */
+};
+
+enum credential_choice { CREDENTIAL_NONE, CREDENTIAL_PROVISIONED, CREDENTIAL_ENROLLED, CREDENTIAL_TENTATIVE };
+
+struct client {
+    struct clock_port clock;
+    struct transport transport;
+    struct vault vault;
+    struct journal journal;
+    struct observer observer;
+    struct event_sink events;
+    struct mef_settings settings;
+    char rvi[8];
+    const struct identity *identity;
+    const struct vocabulary *vocabulary;
+
+    pthread_t thread;
+    bool started;
+    struct cancel cancel; /* ends the waits of what runs now */
+    struct cancel wake;   /* ends the sleep between procedures */
+
+    pthread_mutex_t lock;
+    /* Under lock. */
+    struct mef_reg_config config;
+    struct job queue[LIMIT_JOBS];
+    size_t queued;
+    struct job job; /* runs or waits; proc 0 = none */
+    bool stop, end, end_seen, fresh_job;
+    uint32_t end_job;
+
+    /* The worker's. */
+    struct mef_reg_config cfg; /* what the present procedure goes by */
+    struct wait wait;          /* of the present procedure */
+    struct reg_record r;
+    struct cmd_record cmd; /* the newest command, node NULL = none */
+    struct rqi rqi;
+    struct mef_error error;
+    char transaction[TRANSACTION_LEN];
+    bool wanted;  /* registers by itself when it has to */
+    bool blocked; /* not by itself: the MEF refused this very request, or a cancel said so */
+    bool ending;  /* T2 has begun, or is taken up again */
+    bool forced;  /* a person asked: what is held back goes now */
+    unsigned failures;
+    unsigned lost;          /* times that the certificate of the present command vanished */
+    unsigned repeats_mixed; /* commands of this exchange that were answered without being executed */
+    uint64_t retry_at;      /* boottime; 0 = nothing is put off */
+    int64_t life_start, renew_not_before;
+    int64_t not_after; /* of the certificate in use, 0 = not known */
+    struct session *session;
+    enum credential_choice session_choice;
+    bool fallback; /* the enrolled certificate was refused in this exchange */
+    bool no_rvi, no_accept, plain_json;
+    char credential_name[CREDENTIAL_NAME_MAX];
+    unsigned step;
+    bool attention[16];
+};
+
+/* tell.c: observer and events. */
+enum attention_reason {
+    ATTENTION_REGISTRATION_FAILED,
+    ATTENTION_UNREACHABLE,
+    ATTENTION_REFUSED,
+    ATTENTION_CERTIFICATE_REFUSED,
+    ATTENTION_REPORT_PENDING,
+    ATTENTION_CERTIFICATE_EXPIRING,
+    ATTENTION_STORE_FAILED,
+    ATTENTION_CONFIGURATION_EXPIRED,
+    ATTENTION_DEREGISTRATION_PENDING,
+    ATTENTION_MAX_,
+};
+void tell_event(struct client *c, enum event_id id, const struct cmd_record *cmd, const char *format, ...)
+    mef_printf(4, 5);
+void tell_registration(struct client *c);
+void tell_command(struct client *c);
+void tell_progress(struct client *c, const char *text, int64_t waiting_until);
+void tell_attention(struct client *c, enum attention_reason reason, const char *text); /* NULL = settled */
+void new_transaction(struct client *c);
+
+/* worker.c */
+void *worker_main(void *client);
+int64_t now_of(struct client *c);
+/* -1 after a store failure (told; OUT_RETRY is the outcome then). */
+int save_registration(struct client *c);
+bool registration_live(struct client *c); /* registered and not expired (MC-01) */
+bool configuration_expired(struct client *c);
+/* Sets client.error and returns `o`. */
+enum outcome fail(struct client *c, enum outcome o, enum mef_error_word word, const char *format, ...)
+    mef_printf(4, 5);
+
+/* session.c */
+void held_clear(struct held_credential *h);
+/* The credential of a choice. 0; negative errno with client.error. */
+int credential_get(struct client *c, enum credential_choice choice, struct held_credential *ret);
+enum credential_choice credential_best(const struct client *c);
+void session_close(struct client *c);
+/* A session with the best credential, or the one that is there. */
+enum request_result session_need(struct client *c);
+/* One primitive with a fresh rqi (or the one in p->rqi), and the one-time retries of 2.3. *ret is filled when
+ * REQ_ANSWERED; an error answer leaves its sentence in client.error too. `is_create`: a fresh rqi is stored
+ * before. */
+enum request_result request(struct client *c, struct primitive *p, struct answer *ret);
+enum outcome outcome_of(enum request_result r);
+bool rsc_good(uint32_t rsc);
+bool rsc_transient(uint32_t rsc);
+bool rsc_refuses_us(uint32_t rsc); /* 4103, 4106, 4107 */
+const char *our_id(const struct client *c);
+
+/* procedure-registration.c */
+enum outcome register_procedure(struct client *c); /* create; or retrieve of a live one */
+enum outcome retrieve_procedure(struct client *c);
+enum outcome update_procedure(struct client *c);
+enum outcome deregister_procedure(struct client *c);
+/* 3.4.4: OUT_OK: it is there; OUT_GONE; others. */
+enum outcome registration_check_exists(struct client *c);
+/* The registration is no more: forget its ID, settle the command that cannot be reported any more. */
+enum outcome registration_lost(struct client *c, const char *why);
+/* DELETE with the session's credential: OUT_OK also for 4004. */
+enum outcome registration_delete(struct client *c);
+
+/* procedure-command.c */
+enum outcome command_exchange(struct client *c);
+bool command_pending(const struct client *c);
+/* Applies a journal event, optionally with a final status, and stores command and registration. */
+enum outcome command_advance(struct client *c, enum journal_event e, uint32_t csc);
+void command_detail(struct client *c, const char *text);
+
+/* procedure-cert-prov.c */
+enum outcome cert_prov_execute(struct client *c, const struct cert_prov_fields *f, uint32_t *ret_csc);
+enum outcome cert_prov_prove(struct client *c);
+/* The MEF does not take the new certificate: the former credential stays, `csc` is reported over it. */
+enum outcome cert_prov_refused(struct client *c, uint32_t csc);
+
+/* procedure-end.c */
+/* True: it has ended, the record is gone. False: try again at retry_at. */
+bool end_procedure(struct client *c);
