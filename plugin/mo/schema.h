@@ -63,9 +63,10 @@ enum mo_kind {
     MO_KIND_URI,
     MO_KIND_FQDN,
     MO_KIND_M2M_ID,
-    MO_KIND_LABEL,     /* no white space */
-    MO_KIND_SCHEDULE,  /* 7 cron-like fields */
-    MO_KIND_SUITE,     /* four hexadecimal digits */
+    MO_KIND_RESOURCE, /* resource address: no white space */
+    MO_KIND_LABEL,    /* no white space */
+    MO_KIND_SCHEDULE, /* 7 cron-like fields */
+    MO_KIND_SUITE,    /* four hexadecimal digits */
     MO_KIND_FINGERPRINT,
     MO_KIND_KEYID,
     MO_KIND_TIMESTAMP,
@@ -74,7 +75,8 @@ enum mo_kind {
     MO_KIND_PORT,
     MO_KIND_SUID,
     MO_KIND_SECRET,
-    MO_KIND_CERT_FILE, /* PEM or base64 text of the file */
+    MO_KIND_MEDIA_TYPE, /* of a certificate file (1.6) */
+    MO_KIND_CERT_FILE,  /* PEM or base64 text of the file */
 };
 
 /* How values of an attribute travel on the bus and in JSON. */
@@ -87,12 +89,15 @@ enum mo_shape {
 
 struct mo_attr_info {
     enum mo_attr attr;
-    const char *name;       /* long name, as in attribute dictionaries, JSON and `Present` */
-    const char *property;   /* on the typed bus interface (interfaces.md 2), e.g. "AdminFQDN", "CSEID" */
+    const char *name; /* long name, as in attribute dictionaries, JSON and `Present` */
+    const char
+        *property; /* on the typed bus interface (interfaces.md 2), e.g. "AdminFQDN", "CSEID"; NULL: none */
     const char *dm_name;    /* leaf in OMA DM and TR-181 where it differs from name, else NULL */
-    const char *aliases[4]; /* other spellings accepted on input */
+    const char *aliases[6]; /* other spellings accepted on input, NULL-terminated */
     enum mo_kind kind;
     bool list;
+    uint32_t min, max;             /* of a number; or octets of a text or of one item */
+    uint32_t min_items, max_items; /* of a list */
 };
 
 /* An attribute as one type has it. */
@@ -104,10 +109,10 @@ struct mo_field {
 
 struct mo_type_info {
     enum mo_type type;
-    const char *name;      /* "MEFClientRegCfg": the element of paths and of the bus */
-    const char *interface; /* last element of the typed bus interface, e.g. "AuthenticationProfile" */
-    uint32_t definition;   /* mgmtDefinition 1020..1026 */
-    uint16_t oid;          /* LwM2M object id 27020..27026 */
+    const char *name;        /* "MEFClientRegCfg": the element of paths and of the bus */
+    const char *interface;   /* last element of the typed bus interface, e.g. "AuthenticationProfile" */
+    uint32_t definition;     /* mgmtDefinition 1020..1026 */
+    uint16_t oid;            /* LwM2M object id 27020..27026 */
     uint32_t object_type_id; /* of MO_NODE (1.1): 1, 2, 3; 0 = not reachable by MO_NODE */
     const struct mo_field *fields;
     size_t n_fields;
@@ -115,20 +120,28 @@ struct mo_type_info {
     uint32_t max_profiles; /* mgmtLinks to an authenticationProfile: 0 or 1 */
 };
 
-const struct mo_type_info *mo_type_info(enum mo_type type);      /* never NULL for a valid type */
-const struct mo_attr_info *mo_attr_info(enum mo_attr attr);      /* never NULL for a valid attr */
-const struct mo_field *mo_field(enum mo_type type, enum mo_attr attr); /* NULL: the type has no such attribute */
+const struct mo_type_info *mo_type_info(enum mo_type type); /* never NULL for a valid type */
+const struct mo_attr_info *mo_attr_info(enum mo_attr attr); /* never NULL for a valid attr */
+const struct mo_field *mo_field(enum mo_type type,
+                                enum mo_attr attr); /* NULL: the type has no such attribute */
 enum mo_shape mo_attr_shape(enum mo_attr attr);
 
 /* -ENOENT; *ret untouched then. `mo_type_parse` knows exact names only; -EOPNOTSUPP for the later
  * specializations 1027-1031 (1.10), which are known but not kept. */
 int mo_type_parse(const char *name, enum mo_type *ret);
 int mo_type_by_oid(uint32_t oid, enum mo_type *ret);
-/* The attribute of `type` with this long name or an alias of it (bus property names are not taken). -ENOENT. */
+/* The attribute of `type` with this long name or an alias of it (bus property names are not taken). -ENOENT.
+ */
 int mo_attr_parse(enum mo_type type, const char *name, enum mo_attr *ret);
 
 enum mo_state {
-    MO_CONFIGURED, MO_PROCESSING, MO_READY, MO_FAILED, MO_INCONSISTENT, MO_EXPIRED, MO_DELETING,
+    MO_CONFIGURED,
+    MO_PROCESSING,
+    MO_READY,
+    MO_FAILED,
+    MO_INCONSISTENT,
+    MO_EXPIRED,
+    MO_DELETING,
     MO_STATE_MAX_
 };
 const char *mo_state_name(enum mo_state state); /* words of interfaces.md 2 */

@@ -35,19 +35,20 @@ struct mo_value {
     unsigned refs;
     enum mo_attr attr;
     enum mo_shape shape;
-    char *text;        /* TEXT: canonical form (5.1); never NULL then */
-    uint32_t uint;     /* UINT */
-    int64_t usec;      /* timestamps, beside text */
+    char *text;               /* TEXT: canonical form (5.1); never NULL then */
+    uint32_t uint;            /* UINT */
+    int64_t usec;             /* timestamps, beside text */
     struct duration duration; /* durations, beside text */
-    char **texts;      /* TEXTS, NULL-terminated */
-    uint32_t *uints;   /* UINTS; for TLSCiphersuites the code points beside texts; NULL otherwise */
-    size_t n;          /* of texts or uints */
+    char **texts;             /* TEXTS, NULL-terminated */
+    uint32_t *uints;          /* UINTS; for TLSCiphersuites the code points beside texts; NULL otherwise */
+    size_t n;                 /* of texts or uints */
 };
 
 /* Checks and converts; *ret is a new reference. InvalidArguments or LimitExceeded; the sentence names the
  * attribute. symmKeyValue is always refused here (it goes to the token). timestamps take a string or a uint
  * (microseconds); TLSCiphersuites takes strings or uints; any other attribute its own shape only. */
-int mo_value_new(enum mo_attr attr, const struct mo_input *in, struct mo_value **ret, struct mef_error *reterr);
+int mo_value_new(enum mo_attr attr, const struct mo_input *in, struct mo_value **ret,
+                 struct mef_error *reterr);
 struct mo_value *mo_value_ref(const struct mo_value *v);
 void mo_value_unref(struct mo_value *v); /* NULL is fine */
 DEFINE_CLEANUP(struct mo_value *, mo_value_unref)
