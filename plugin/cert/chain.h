@@ -7,9 +7,9 @@
 #include "plugin/base/ports.h"
 #include "plugin/cert/csr.h"
 
-#define CERT_OK           20  /* OK */
-#define CERT_SERVER_ERROR 100 /* CERT_PROV_SERVER_ERROR */
-#define CERT_CLIENT_ERROR 101 /* CERT_PROV_CLIENT_ERROR */
+/* Short names of the statuses that an enrolment can end with (policy/status.h). */
+#define CERT_SERVER_ERROR ((int)CMD_STATUS_CERT_PROV_SERVER_ERROR) /* 100 */
+#define CERT_CLIENT_ERROR ((int)CMD_STATUS_CERT_PROV_CLIENT_ERROR) /* 101 */
 
 struct chain_want {
     struct evp_pkey_st *key; /* the key of the request */
@@ -24,9 +24,9 @@ struct chain_want {
 int chain_check(const struct chain_want *want, const struct der_list *received, const struct der_list *ca,
                 struct der_list *ret_chain, struct mef_error *reterr);
 
-/* What cacerts answered may serve as trust anchors: each parses, is not expired at `now`, and at least one is
- * a CA (basicConstraints). 0, CERT_SERVER_ERROR, -ENOMEM. */
-int chain_check_ca(const struct der_list *ca, int64_t now, struct mef_error *reterr);
+/* The certificates of cacerts that may serve as trust anchors: those of CAs (basicConstraints) that are valid
+ * at `now`. 0 with at least one; CERT_SERVER_ERROR when there is none or one does not parse; -ENOMEM. */
+int chain_pick_ca(const struct der_list *from, int64_t now, struct der_list *ret, struct mef_error *reterr);
 
 /* A valid certificate for this identity at `now`: the condition of simplereenroll (3.6.2). */
 bool cert_is_for(const struct der *cert, const struct san *san, int64_t now);
