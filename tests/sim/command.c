@@ -206,11 +206,11 @@ static json_t *form_description(struct sim *sim, json_t *reg, json_t *spec)
 
 static json_t *new_cid(struct sim *sim, json_t *reg, json_t *spec)
 {
-    json_t *given = json_object_get(spec, "cid");
+    json_t *given = json_object_get(spec, "cid"), *inside = json_object_get(json_object_get(spec, "content"), "cid");
     json_int_t n = json_number(reg, "issued", 0) + 1;
     json_object_set_new(reg, "issued", json_integer(n));
-    if (given)
-        return json_incref(given);
+    if (given || inside)
+        return json_incref(given ? given : inside);
     if (streq(json_text(sim->scenario, "ids", "sequence"), "random")) {
         _cleanup_(g_freep) char *hex = random_hex(8);
         return json_sprintf("c-%s", hex);

@@ -7,3 +7,14 @@ tests_sim_mef_sim_SOURCES = \
 	tests/sim/main.c tests/sim/mef.c tests/sim/scenario.c tests/sim/sim.h tests/sim/state.c tests/sim/tls.c \
 	tests/sim/util.c tests/sim/web.c
 tests_sim_mef_sim_LDADD = libbase.la $(GLIB_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) -lpthread
+
+noinst_LTLIBRARIES += libtestsim.la
+libtestsim_la_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS)
+libtestsim_la_SOURCES = tests/lib/sim-process.c tests/lib/sim-process.h tests/sim/peer.c tests/sim/peer.h
+SIM_TEST_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS)
+SIM_TEST_LDADD = libtestsim.la libbase.la $(GLIB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
+
+check_PROGRAMS += tests/sim/test-mef
+tests_sim_test_mef_SOURCES = tests/sim/test-mef.c
+tests_sim_test_mef_CFLAGS = $(SIM_TEST_CFLAGS)
+tests_sim_test_mef_LDADD = $(SIM_TEST_LDADD)
