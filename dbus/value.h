@@ -22,9 +22,9 @@ struct bus_dict { /* a{sv}; keys are unique, text (str_text_valid), in the order
 };
 
 /* One value. `sig` points to a static string and selects the member:
- * "s" "o" "g": s; "b": u is 0 or 1; "y" "q" "u" "t": u; "n" "i" "x": i; "d": d; "h": fd (CLOEXEC, owned by the
- * value; take it by setting it to -1); "as" "ao" "ag": strv, never NULL; "au": au; "ay": ay; "a{sv}": dict;
- * "aa{sv}": dicts. A variant in a variant is taken apart on reading. Nothing else is readable. */
+ * "s" "o" "g": s; "b": u is 0 or 1; "y" "q" "u" "t": u; "n" "i" "x": i; "d": d; "h": fd (CLOEXEC, owned by
+ * the value; take it by setting it to -1); "as" "ao" "ag": strv, never NULL; "au": au; "ay": ay; "a{sv}":
+ * dict; "aa{sv}": dicts. A variant in a variant is taken apart on reading. Nothing else is readable. */
 struct bus_value {
     const char *sig;
     union {
@@ -63,12 +63,13 @@ int bus_dict_copy(const struct bus_dict *from, struct bus_dict *to);
 /* The value of a key, or NULL. */
 const struct bus_value *bus_dict_get(const struct bus_dict *d, const char *key);
 
-/* Typed look-ups for dictionaries that bus_options_check() has accepted: the default when the key is absent or has
- * another type (never after the check). Strings stay owned by the dictionary. */
+/* Typed look-ups for dictionaries that bus_options_check() has accepted: the default when the key is absent
+ * or has another type (never after the check). Strings stay owned by the dictionary. */
 const char *bus_dict_s(const struct bus_dict *d, const char *key, const char *otherwise);
-uint64_t bus_dict_u(const struct bus_dict *d, const char *key, uint64_t otherwise); /* y q u t, non-negative n i x */
+uint64_t bus_dict_u(const struct bus_dict *d, const char *key,
+                    uint64_t otherwise); /* y q u t, non-negative n i x */
 bool bus_dict_b(const struct bus_dict *d, const char *key, bool otherwise);
-char *const *bus_dict_strv(const struct bus_dict *d, const char *key);              /* NULL when absent */
+char *const *bus_dict_strv(const struct bus_dict *d, const char *key); /* NULL when absent */
 
 /* One row per allowed key; the table ends with a NULL key. */
 struct bus_option {
@@ -76,25 +77,27 @@ struct bus_option {
     const char *sig; /* one of the types of struct bus_value */
 };
 
-/* Every key of `d` must be in the table and have its type. An integer of another integer type is taken when its
- * value fits (10 as `i` for a `q`), "s" is taken for "o" when it is a valid path, and an empty array of any readable
- * element type for another array type; such values are converted in place, so that a handler sees the table's type
- * only. InvalidArguments names the unknown key, or the key and the type it must have. */
+/* Every key of `d` must be in the table and have its type. An integer of another integer type is taken when
+ * its value fits (10 as `i` for a `q`), "s" is taken for "o" when it is a valid path, and an empty array of
+ * any readable element type for another array type; such values are converted in place, so that a handler
+ * sees the table's type only. InvalidArguments names the unknown key, or the key and the type it must have.
+ */
 int bus_options_check(struct bus_dict *d, const struct bus_option *allowed, struct mef_error *reterr);
 
-/* Reads all arguments of a message whose signature is `sig` into `v` (room for `n`, the number of complete types).
- * InvalidArguments: not readable, beyond a limit of limits.h, a key twice or a text with control characters (tab and
- * line ends are allowed in values). -ENOMEM. On failure nothing is left to clear. */
+/* Reads all arguments of a message whose signature is `sig` into `v` (room for `n`, the number of complete
+ * types). InvalidArguments: not readable, beyond a limit of limits.h, a key twice or a text with control
+ * characters (tab and line ends are allowed in values). -ENOMEM. On failure nothing is left to clear. */
 int bus_values_read(struct DBusMessageIter *it, struct bus_value *v, size_t n, struct mef_error *reterr);
 
-/* The number of complete types of a signature, or -EINVAL when one of them cannot be read by bus_values_read(). */
+/* The number of complete types of a signature, or -EINVAL when one of them cannot be read by
+ * bus_values_read(). */
 int bus_signature_readable(const char *sig);
 
 /* ---- values that go out ------------------------------------------------------------------------------ */
 
-/* Writes values of one expected signature into a message. Every call is checked against that signature; the first
- * mismatch (a mistake of ours) or lack of memory sticks, later calls do nothing, and whoever owns the message drops it
- * and answers with an error instead. So callers need not look at each return. */
+/* Writes values of one expected signature into a message. Every call is checked against that signature; the
+ * first mismatch (a mistake of ours) or lack of memory sticks, later calls do nothing, and whoever owns the
+ * message drops it and answers with an error instead. So callers need not look at each return. */
 struct bus_writer;
 
 /* NULL is "". What is not UTF-8 is made printable. */
