@@ -86,7 +86,6 @@ static const struct bus_property *property_of(struct bus_call *c)
 struct get {
     struct bus_object *o;
     const struct bus_property *p;
-    int r;
 };
 
 static void fill_get(struct bus_writer *w, void *ctx)
@@ -94,9 +93,9 @@ static void fill_get(struct bus_writer *w, void *ctx)
     struct get *g = ctx;
 
     bus_write_open_variant(w, g->p->sig);
-    g->r = g->p->get(g->o->data, g->p, w);
-    if (g->r < 0 && bus_writer_untouched(w))
-        bus_write_empty(w);
+    int r = g->p->get(g->o->data, g->p, w);
+    if (r < 0)
+        bus_writer_fail(w, r); /* a person who asks for this one is told */
     bus_write_close(w);
 }
 

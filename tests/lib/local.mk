@@ -9,3 +9,8 @@ noinst_PROGRAMS += tests/lib/token-tool
 tests_lib_token_tool_SOURCES = tests/lib/token-tool.c
 tests_lib_token_tool_CFLAGS = $(AM_CFLAGS)
 tests_lib_token_tool_LDADD = libp11.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)
+
+# A private bus, clients of any uid and a fake polkit (dbus room).
+noinst_LTLIBRARIES += libtestbus.la
+libtestbus_la_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+libtestbus_la_SOURCES = tests/lib/bus-fixture.c tests/lib/bus-fixture.h tests/lib/fake-polkit.c
