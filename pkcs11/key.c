@@ -84,7 +84,7 @@ static int verify_raw(EVP_PKEY *key, struct token *t, const uint8_t *digest, siz
 
     if (token_ecdsa_to_der(rs, &der, &der_len) < 0)
         return 0;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(t->libctx, key, "provider=default");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(t->libctx, key, NULL);
     if (ctx && EVP_PKEY_verify_init(ctx) > 0)
         ok = EVP_PKEY_verify(ctx, der, der_len, digest, digest_len) == 1;
     EVP_PKEY_CTX_free(ctx);

@@ -209,7 +209,7 @@ static int verify(void *ctx, const unsigned char *sig, size_t sig_len, const uns
     if (!s->key)
         return 0;
     EVP_PKEY *key = provider_point_to_evp(s->libctx, s->key->point);
-    EVP_PKEY_CTX *pctx = key ? EVP_PKEY_CTX_new_from_pkey(s->libctx, key, "provider=default") : NULL;
+    EVP_PKEY_CTX *pctx = key ? EVP_PKEY_CTX_new_from_pkey(s->libctx, key, NULL) : NULL;
     if (pctx && EVP_PKEY_verify_init(pctx) > 0)
         ok = EVP_PKEY_verify(pctx, sig, sig_len, digest, digest_len) == 1;
     EVP_PKEY_CTX_free(pctx);

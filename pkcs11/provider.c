@@ -48,15 +48,15 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return *ctx != NULL;
 }
 
-/* Both providers offer EC and ECDSA here. Default properties of the context would also rule when OpenSSL looks for
- * the signature of one of our keys, so there are none: what shall be OpenSSL's own asks for "provider=default". */
 int token_provider_start(struct token *t, struct mef_error *reterr)
 {
     ERR_set_mark();
     t->libctx = OSSL_LIB_CTX_new();
     bool ok = t->libctx && (t->provider_default = OSSL_PROVIDER_load(t->libctx, "default")) != NULL &&
               OSSL_PROVIDER_add_builtin(t->libctx, PROVIDER_NAME, provider_init) == 1 &&
-              (t->provider_own = OSSL_PROVIDER_load(t->libctx, PROVIDER_NAME)) != NULL;
+              (t->provider_own = OSSL_PROVIDER_load(t->libctx, PROVIDER_NAME)) != NULL &&
+              /* Ours is only taken when asked for by name: it knows keys of the token and nothing else. */
+              EVP_set_default_properties(t->libctx, "?provider=default") == 1;
     ERR_pop_to_mark();
     return ok ? 0 : mef_fail(reterr, MEF_ERROR_FAILED, "OpenSSL could not set up a private context for token keys");
 }

@@ -15,6 +15,7 @@ include tests/unit/cert.mk
 include tests/unit/mef.mk
 include tests/unit/net.mk
 include tests/unit/root.mk
+include tests/unit/core.mk
 include tests/bus/local.mk
 include tests/token/local.mk
 include tests/sim/local.mk

@@ -28,6 +28,9 @@ int chain_check(const struct chain_want *want, const struct der_list *received, 
  * at `now`. 0 with at least one; CERT_SERVER_ERROR when there is none or one does not parse; -ENOMEM. */
 int chain_pick_ca(const struct der_list *from, int64_t now, struct der_list *ret, struct mef_error *reterr);
 
+/* Whether the certificate is for this very P-256 key (of any provider). */
+bool cert_has_key(const struct der *cert, struct evp_pkey_st *key);
+
 /* A valid certificate for this identity at `now`: the condition of simplereenroll (3.6.2). */
 bool cert_is_for(const struct der *cert, const struct san *san, int64_t now);
 

@@ -219,3 +219,19 @@ int cert_from_text(const char *text, size_t len, struct der *ret)
         *ret = der;
     return r;
 }
+
+bool cert_has_key(const struct der *cert, EVP_PKEY *key)
+{
+    struct scope scope;
+    uint8_t ours[POINT_LEN], theirs[POINT_LEN];
+    bool same = false;
+
+    if (key_point(key, ours) < 0 || scope_enter(&scope) < 0)
+        return false;
+    X509 *x = cert_parse(cert->data, cert->len);
+    if (x && X509_get0_pubkey(x) && key_point(X509_get0_pubkey(x), theirs) == 0)
+        same = memcmp(ours, theirs, sizeof ours) == 0;
+    X509_free(x);
+    scope_leave(&scope);
+    return same;
+}

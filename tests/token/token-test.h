@@ -6,7 +6,7 @@
 #include <dlfcn.h>
 #include <glib.h>
 #include <openssl/evp.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "pkcs11/provider.h"
@@ -186,11 +186,6 @@ static inline X509 *make_cert(const char *name, EVP_PKEY *subject, const char *i
     X509_set_issuer_name(x, n);
     X509_NAME_free(n);
     g_assert_cmpint(X509_set_pubkey(x, subject), ==, 1);
-    if (!signer) {
-        X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
-        X509_add_ext(x, ca, -1);
-        X509_EXTENSION_free(ca);
-    }
     g_assert_cmpint(X509_sign(x, signer ? signer : subject, EVP_sha256()), >, 0);
     return x;
 }

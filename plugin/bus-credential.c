@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.mefclient1.Credential: what the token holds, as far as it may be shown (interfaces.md 1, 2). The list comes
+ * from the token thread; certificates are at /credential/<SHA-256>, keys at /credential/<esc(identifier)>.
+ * Public parts only. Thread: the loop's. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plugin/anchors.h"
+#include "plugin/base/limits.h"
+#include "plugin/base/str.h"
+#include "plugin/cert/chain.h"
+#include "plugin/registrations.h"
+
+struct bus_credential {
+    struct bus_credential *next;
+    struct engine *e;
+    char *name; /* key identifier, or 64 hex digits */
+    struct listed what;
+    struct cert_info info; /* certificates */
+    struct bus_object *object;
+    bool seen; /* while lists are compared */
+};
+
+static bool is_hex64(const char *s)
+{
+    return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
+char *credential_path(const char *credential)
+{
+    _cleanup_(freep) char *esc = is_hex64(credential) ? strdup(credential) : str_bus_escape(credential);
+    char *path = NULL;
+
+    if (!esc || asprintf(&path, BUS_ROOT "/credential/%s", esc) < 0)
+        return NULL;
+    return path;
+}
+
+static struct bus_credential *find(struct engine *e, const char *name)
+{
+    for (struct bus_credential *c = e->credentials; c; c = c->next)
+        if (streq(c->name, name))
+            return c;
+    return NULL;
+}
+
+bool credential_is_there(struct engine *e, const char *key_id)
+{
+    bool prefixed = strlen(key_id) > 3 && key_id[2] == '-' && strspn(key_id, "0123456789") >= 2;
+    return find(e, key_id) || (prefixed && find(e, key_id + 3));
+}
+
+static struct bus_credential *find_fingerprint(struct engine *e, const struct fingerprint *fp)
+{
+    for (struct bus_credential *c = e->credentials; c; c = c->next)
+        if (c->what.kind != LISTED_KEY && fingerprint_matches(fp, c->what.sha256))
+            return c;
+    return NULL;
+}
+
+const struct der *credential_by_fingerprint(struct engine *e, const struct fingerprint *fp)
+{
+    struct bus_credential *c = find_fingerprint(e, fp);
+    return c ? &c->what.cert : NULL;
+}
+
+char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp)
+{
+    struct bus_credential *c = find_fingerprint(e, fp);
+    return c ? credential_path(c->name) : NULL;
+}
+
+/* ---- properties ------------------------------------------------------------------------------------- */
+
+enum credential_property {
+    CRED_KIND, CRED_CREDENTIAL_ID, CRED_URI, CRED_FINGERPRINT, CRED_SUBJECT, CRED_ISSUER, CRED_SUBJECT_ID, CRED_NOT_BEFORE,
+    CRED_NOT_AFTER, CRED_RENEW_AT, CRED_USED_BY, CRED_ORIGIN,
+};
+
+static void write_uri(struct bus_credential *c, struct bus_writer *w)
+{
+    struct token_info i = {0};
+    _cleanup_(freep) char *uri = NULL, *object = NULL;
+    struct buf b = {0};
+
+    if (token_info(c->e->token, &i) == 0) {
+        bool ok = buf_adds(&b, i.uri ? i.uri : "pkcs11:") == 0;
+        ok = ok && buf_addf(&b, "%sobject=", buf_str(&b)[b.len - 1] == ':' ? "" : ";") == 0;
+        for (const char *s = c->what.label; ok && *s; s++) {
+            bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || strchr("-._~", *s);
+            ok = plain ? buf_add(&b, s, 1) == 0 : buf_addf(&b, "%%%02X", (unsigned char)*s) == 0;
+        }
+        if (ok)
+            ok = buf_addf(&b, ";type=%s", c->what.kind == LISTED_KEY ? "secret-key" : "cert") == 0;
+        uri = ok ? buf_steal(&b) : NULL;
+        buf_clear(&b);
+        token_info_clear(&i);
+    }
+    bus_write_s(w, uri);
+}
+
+/* Registrations that use it now, and nodes that name it. */
+static void write_used_by(struct bus_credential *c, struct bus_writer *w)
+{
+    struct engine *e = c->e;
+    _cleanup_(strv_freep) char **paths = NULL;
+
+    (void)registrations_using(e, c->name, &paths);
+    for (size_t i = 0; i < mo_tree_count(e->tree); i++) {
+        const struct mo_node *n = mo_tree_nth(e->tree, i);
+        const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
+        const char *text =
+            mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT : MO_MY_CERT_FINGERPRINT);
+        struct fingerprint fp;
+        bool uses = c->what.kind == LISTED_KEY
+                        ? key && streq(key, c->name)
+                        : text && fingerprint_parse(text, &fp) == 0 && fingerprint_matches(&fp, c->what.sha256);
+        _cleanup_(freep) char *path = uses ? node_bus_path(n) : NULL;
+        if (path)
+            (void)strv_push(&paths, path);
+    }
+    bus_write_strv(w, paths);
+}
+
+static int get_credential(void *object, const struct bus_property *p, struct bus_writer *w)
+{
+    struct bus_credential *c = object;
+    static const char *const kinds[] = {
+        [LISTED_CERTIFICATE] = "certificate", [LISTED_ANCHOR] = "trust-anchor", [LISTED_KEY] = "key"};
+    bool cert = c->what.kind != LISTED_KEY;
+
+    switch ((enum credential_property)p->aux) {
+    case CRED_KIND:
+        bus_write_s(w, kinds[c->what.kind]);
+        break;
+    case CRED_CREDENTIAL_ID: {
+        _cleanup_(freep) char *id = NULL;
+        if (!cert && asprintf(&id, "10-%s", c->name) < 0)
+            id = NULL;
+        bus_write_s(w, id);
+        break;
+    }
+    case CRED_URI:
+        write_uri(c, w);
+        break;
+    case CRED_FINGERPRINT: {
+        char text[64] = "";
+        if (cert)
+            fingerprint_format_ni(c->what.sha256, text);
+        bus_write_s(w, text);
+        break;
+    }
+    case CRED_SUBJECT:
+        bus_write_s(w, c->info.subject);
+        break;
+    case CRED_ISSUER:
+        bus_write_s(w, c->info.issuer);
+        break;
+    case CRED_SUBJECT_ID:
+        bus_write_s(w, cert && c->what.kind == LISTED_CERTIFICATE ? c->what.label : "");
+        break;
+    case CRED_NOT_BEFORE:
+        bus_write_u(w, (uint64_t)c->info.not_before);
+        break;
+    case CRED_NOT_AFTER:
+        bus_write_u(w, (uint64_t)c->info.not_after);
+        break;
+    case CRED_RENEW_AT: {
+        int64_t lead = (int64_t)c->e->config->certificate_renew_lead * 1000000;
+        int64_t at = c->info.not_after - lead;
+        bus_write_u(w, c->what.has_key && c->info.not_after ? (uint64_t)(at > c->info.not_before ? at : c->info.not_after) : 0);
+        break;
+    }
+    case CRED_USED_BY:
+        write_used_by(c, w);
+        break;
+    case CRED_ORIGIN:
+        bus_write_s(w, c->what.owners ? c->what.owners[0] : "");
+        break;
+    }
+    return 0;
+}
+
+static int get_certificate(struct bus_call *call, struct mef_error *reterr)
+{
+    struct bus_credential *c = bus_call_object(call);
+
+    if (c->what.kind == LISTED_KEY)
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "'%s' is a symmetric key: it has no certificate and is never shown",
+                        c->name);
+    return bus_reply(call, "ay", c->what.cert.data, c->what.cert.len);
+}
+
+/* The certificate and those of the token that lead from it upwards. */
+static void fill_chain(struct bus_writer *w, void *ctx)
+{
+    struct bus_credential *c = ctx;
+
+    bus_write_open(w);
+    for (unsigned depth = 0; c && depth < LIMIT_CHAIN; depth++) {
+        struct bus_credential *up = NULL;
+        bus_write_ay(w, c->what.cert.data, c->what.cert.len);
+        for (struct bus_credential *i = c->e->credentials; i && !up; i = i->next)
+            if (i != c && i->what.kind != LISTED_KEY && i->info.ca && streq0(i->info.subject, c->info.issuer))
+                up = i;
+        c = streq0(c->info.subject, c->info.issuer) ? NULL : up;
+    }
+    bus_write_close(w);
+}
+
+static int get_chain(struct bus_call *call, struct mef_error *reterr)
+{
+    struct bus_credential *c = bus_call_object(call);
+
+    if (c->what.kind == LISTED_KEY)
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "'%s' is a symmetric key: it has no certificate", c->name);
+    return bus_reply_by(call, fill_chain, c);
+}
+
+static int renew(struct bus_call *call, struct mef_error *reterr)
+{
+    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "the MEF decides when a certificate is renewed; ask it by Poll");
+}
+
+static int delete_credential(struct bus_call *call, struct mef_error *reterr)
+{
+    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                    "deleting single credentials is not built into this version; delete the [MEFClientRegCfg] that owns it");
+}
+
+static const struct bus_method methods[] = {
+    {"GetCertificate", "", "ay", BUS_READONLY, get_certificate},
+    {"GetChain", "", "aay", BUS_READONLY, get_chain},
+    {"Renew", "a{sv}", "o", BUS_ACTION("enroll"), renew},
+    {"Delete", "a{sv}", "o", BUS_ACTION("delete-credential"), delete_credential},
+    {NULL},
+};
+
+static const struct bus_property properties[] = {
+    {"Kind", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_KIND},
+    {"CredentialId", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_CREDENTIAL_ID},
+    {"Uri", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_URI},
+    {"Fingerprint", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_FINGERPRINT},
+    {"Subject", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_SUBJECT},
+    {"Issuer", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_ISSUER},
+    {"SubjectId", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_SUBJECT_ID},
+    {"NotBefore", "t", BUS_EMITS_CONST, get_credential, .aux = CRED_NOT_BEFORE},
+    {"NotAfter", "t", BUS_EMITS_CONST, get_credential, .aux = CRED_NOT_AFTER},
+    {"RenewAt", "t", BUS_EMITS_TRUE, get_credential, .aux = CRED_RENEW_AT},
+    {"UsedBy", "ao", BUS_EMITS_TRUE, get_credential, .aux = CRED_USED_BY},
+    {"Origin", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_ORIGIN},
+    {NULL},
+};
+
+const struct bus_interface credential_interface = {
+    .name = BUS_INTERFACE("Credential"), .methods = methods, .properties = properties};
+
+/* ---- following the token ---------------------------------------------------------------------------- */
+
+static void credential_free(struct bus_credential *c)
+{
+    bus_object_remove(c->object);
+    free(c->name);
+    free(c->what.label);
+    free(c->what.cert.data);
+    strv_free(c->what.owners);
+    cert_info_clear(&c->info);
+    free(c);
+}
+
+static char *name_of(const struct listed *l)
+{
+    char *name = l->kind == LISTED_KEY ? strdup(l->label) : malloc(65);
+
+    if (name && l->kind != LISTED_KEY)
+        hex_encode(l->sha256, 32, name);
+    return name;
+}
+
+static struct bus_credential *credential_new(struct engine *e, const struct listed *l)
+{
+    static const struct bus_interface *const interfaces[] = {&credential_interface, NULL};
+    struct bus_credential *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->e = e;
+    c->what = (struct listed){.kind = l->kind, .id_len = l->id_len, .has_key = l->has_key};
+    memcpy(c->what.id, l->id, sizeof l->id);
+    memcpy(c->what.sha256, l->sha256, sizeof l->sha256);
+    c->name = name_of(l);
+    c->what.label = strdup(l->label);
+    c->what.owners = l->owners ? strv_copy(l->owners) : NULL;
+    if (l->cert.data && (c->what.cert.data = malloc(l->cert.len))) {
+        memcpy(c->what.cert.data, l->cert.data, l->cert.len);
+        c->what.cert.len = l->cert.len;
+        (void)cert_info_get(&c->what.cert, &c->info);
+    }
+    _cleanup_(freep) char *path = c->name ? credential_path(c->name) : NULL;
+    if (!c->name || !c->what.label || !path || bus_object_add(e->bus, path, interfaces, c, &c->object) < 0) {
+        credential_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static bool wanted(const struct listed *l)
+{
+    return l->kind == LISTED_KEY ? *l->label != '\0' : l->cert.data != NULL;
+}
+
+static void mark(struct engine *e, const struct token_listing *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        _cleanup_(freep) char *name = wanted(&l->item[i]) ? name_of(&l->item[i]) : NULL;
+        struct bus_credential *c = name ? find(e, name) : NULL;
+        if (c && c->what.kind == l->item[i].kind) {
+            c->seen = true;
+            strv_free(c->what.owners);
+            c->what.owners = l->item[i].owners ? strv_copy(l->item[i].owners) : NULL;
+            c->what.has_key = l->item[i].has_key;
+        }
+    }
+}
+
+void credentials_update(struct engine *e, const struct token_listing *l)
+{
+    for (struct bus_credential *c = e->credentials; c; c = c->next)
+        c->seen = false;
+    mark(e, l);
+    for (struct bus_credential **at = &e->credentials; *at;) {
+        struct bus_credential *c = *at;
+        if (c->seen) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        credential_free(c);
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        _cleanup_(freep) char *name = wanted(&l->item[i]) ? name_of(&l->item[i]) : NULL;
+        if (!name || find(e, name))
+            continue;
+        struct bus_credential *c = credential_new(e, &l->item[i]);
+        if (!c)
+            continue;
+        c->next = e->credentials;
+        e->credentials = c;
+    }
+    credentials_changed(e);
+    nodes_credentials_changed(e);
+    registrations_refresh(e);
+    anchors_sweep(e, l);
+}
+
+void credentials_changed(struct engine *e)
+{
+    for (struct bus_credential *c = e->credentials; c; c = c->next)
+        bus_changed(c->object, credential_interface.name, "UsedBy");
+}
+
+void credentials_free(struct engine *e)
+{
+    while (e->credentials) {
+        struct bus_credential *c = e->credentials;
+        e->credentials = c->next;
+        credential_free(c);
+    }
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.mefclient1.Token: the one token that the configuration names. Its path follows its label, so it appears when
+ * the token was seen first. Thread: the loop's; what blocks goes to the token thread. */
+#include <errno.h>
+#include <string.h>
+
+#include "plugin/base/str.h"
+#include "plugin/engine-private.h"
+
+enum token_property {
+    TOKEN_P_URI, TOKEN_P_LABEL, TOKEN_P_MANUFACTURER, TOKEN_P_MODEL, TOKEN_P_SERIAL, TOKEN_P_STATE, TOKEN_P_MECHANISMS,
+    TOKEN_P_FREE_OBJECTS,
+};
+
+static int get_token(void *object, const struct bus_property *p, struct bus_writer *w)
+{
+    struct engine *e = object;
+    struct token_info i = {0};
+
+    if (token_info(e->token, &i) < 0)
+        return -ENOMEM;
+    switch ((enum token_property)p->aux) {
+    case TOKEN_P_URI:
+        bus_write_s(w, i.uri);
+        break;
+    case TOKEN_P_LABEL:
+        bus_write_s(w, i.label);
+        break;
+    case TOKEN_P_MANUFACTURER:
+        bus_write_s(w, i.manufacturer);
+        break;
+    case TOKEN_P_MODEL:
+        bus_write_s(w, i.model);
+        break;
+    case TOKEN_P_SERIAL:
+        bus_write_s(w, i.serial);
+        break;
+    case TOKEN_P_STATE:
+        bus_write_s(w, token_state_name(i.state));
+        break;
+    case TOKEN_P_MECHANISMS:
+        bus_write_strv(w, i.mechanisms);
+        break;
+    case TOKEN_P_FREE_OBJECTS:
+        bus_write_i(w, i.free_objects);
+        break;
+    }
+    token_info_clear(&i);
+    return 0;
+}
+
+static int token_login(struct bus_call *call, struct mef_error *reterr)
+{
+    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                    "logging in by call is not built into this version; set [token] pin-file or a systemd credential");
+}
+
+static int token_logout(struct bus_call *call, struct mef_error *reterr)
+{
+    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "logging out by call is not built into this version");
+}
+
+struct rescan {
+    struct engine *e;
+    uint32_t job;
+};
+
+static int rescan_work(void *ctx, struct mef_error *reterr)
+{
+    struct rescan *s = ctx;
+
+    if (token_poll(s->e->token) == TOKEN_ABSENT)
+        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE, "no token fits '%s'", s->e->config->token_uri);
+    token_thread_relist(s->e->token_thread);
+    return 0;
+}
+
+static void rescan_done(void *ctx, int r, const struct mef_error *err)
+{
+    struct rescan *s = ctx;
+
+    job_finish(s->e->jobs, s->job, job_result_of(err), err);
+    free(s);
+}
+
+static int token_rescan(struct bus_call *call, struct mef_error *reterr)
+{
+    struct engine *e = bus_call_object(call);
+    struct rescan *s = calloc(1, sizeof *s);
+    const char *path = NULL;
+    int r = s ? job_new(e->jobs, "rescan", bus_call_uid(call), NULL, NULL, NULL, NULL, &s->job, &path, reterr) : -ENOMEM;
+
+    if (r < 0) {
+        free(s);
+        return r == -ENOMEM ? mef_fail(reterr, MEF_ERROR_FAILED, "out of memory") : r;
+    }
+    s->e = e;
+    job_running(e->jobs, s->job);
+    r = bus_reply(call, "o", path);
+    if (token_thread_submit(e->token_thread, rescan_work, rescan_done, s) < 0) {
+        job_finish(e->jobs, s->job, JOB_FAILED, NULL);
+        free(s);
+    }
+    return r;
+}
+
+static const struct bus_method methods[] = {
+    {"Login", "ha{sv}", "", BUS_ACTION("token-login"), token_login},
+    {"Logout", "", "", BUS_ACTION("token-login"), token_logout},
+    {"Rescan", "", "o", BUS_ACTION("register"), token_rescan},
+    {NULL},
+};
+
+static const struct bus_property properties[] = {
+    {"Uri", "s", BUS_EMITS_CONST, get_token, .aux = TOKEN_P_URI},
+    {"Label", "s", BUS_EMITS_CONST, get_token, .aux = TOKEN_P_LABEL},
+    {"Manufacturer", "s", BUS_EMITS_TRUE, get_token, .aux = TOKEN_P_MANUFACTURER},
+    {"Model", "s", BUS_EMITS_TRUE, get_token, .aux = TOKEN_P_MODEL},
+    {"Serial", "s", BUS_EMITS_TRUE, get_token, .aux = TOKEN_P_SERIAL},
+    {"State", "s", BUS_EMITS_TRUE, get_token, .aux = TOKEN_P_STATE},
+    {"Mechanisms", "as", BUS_EMITS_TRUE, get_token, .aux = TOKEN_P_MECHANISMS},
+    {"FreeObjects", "i", BUS_EMITS_TRUE, get_token, .aux = TOKEN_P_FREE_OBJECTS},
+    {NULL},
+};
+
+const struct bus_interface token_interface = {
+    .name = BUS_INTERFACE("Token"), .methods = methods, .properties = properties};
+
+int token_export(struct engine *e)
+{
+    static const struct bus_interface *const interfaces[] = {&token_interface, NULL};
+    struct token_info i = {0};
+    char *path = NULL;
+    int r = token_info(e->token, &i);
+
+    if (r < 0)
+        return r;
+    _cleanup_(freep) char *esc = i.label && *i.label ? str_bus_escape(i.label) : NULL;
+    token_info_clear(&i);
+    if (!esc)
+        return 0; /* not seen yet */
+    if (asprintf(&path, BUS_ROOT "/token/%s", esc) < 0)
+        return -ENOMEM;
+    if (e->token_object && streq(bus_object_path(e->token_object), path)) {
+        free(path);
+        return 0;
+    }
+    bus_object_remove(e->token_object);
+    e->token_object = NULL;
+    free(e->token_path);
+    e->token_path = path;
+    return bus_object_add(e->bus, path, interfaces, e, &e->token_object);
+}
+
+void token_changed(struct engine *e)
+{
+    (void)token_export(e);
+    if (e->token_object)
+        bus_changed(e->token_object, token_interface.name, NULL);
+    if (e->manager)
+        bus_changed(e->manager, manager_interface.name, "TokenState");
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Registrations and commands in SQLite (mef-protocol.md 3.4.4; design.md 4 "Exactly once"). Each port call is
+ * one transaction on the store thread; it has been synced when the call returns. */
+#include "plugin/journal-store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "plugin/base/limits.h"
+#include "plugin/base/str.h"
+
+static const char *const steps[] = {
+    "CREATE TABLE registration("
+    " node TEXT PRIMARY KEY NOT NULL, state INTEGER NOT NULL, reg_id TEXT, cmd_to TEXT, client_id TEXT,"
+    " expires INTEGER NOT NULL, create_rqi TEXT, create_body TEXT, cert_id BLOB, last_update_cid TEXT,"
+    " last_update_csc INTEGER NOT NULL, repeats INTEGER NOT NULL, next_poll INTEGER NOT NULL,"
+    " last_contact INTEGER NOT NULL, retry_count INTEGER NOT NULL, deregistered INTEGER NOT NULL,"
+    " credentials_gone INTEGER NOT NULL, config_json TEXT) WITHOUT ROWID;"
+    "CREATE TABLE command("
+    " node TEXT NOT NULL, serial INTEGER NOT NULL, cid TEXT NOT NULL, body TEXT NOT NULL, state INTEGER NOT NULL,"
+    " class_id INTEGER NOT NULL, csc INTEGER NOT NULL, reissued INTEGER NOT NULL, cert_id BLOB,"
+    " received INTEGER NOT NULL, finished INTEGER NOT NULL, reported INTEGER NOT NULL, txid TEXT, detail TEXT,"
+    " PRIMARY KEY(node, serial)) WITHOUT ROWID;"
+    "CREATE TABLE token_object("
+    " kind INTEGER NOT NULL, id BLOB NOT NULL, owner TEXT NOT NULL, label TEXT NOT NULL, state INTEGER NOT NULL,"
+    " PRIMARY KEY(kind, id, owner)) WITHOUT ROWID;"
+    "CREATE TABLE burnt_pin(serial TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY(serial, file)) WITHOUT ROWID;",
+    NULL};
+
+const struct db_piece journal_piece = {.name = "journal", .steps = steps};
+
+#define REG_COLUMNS                                                                                          \
+    "node,state,reg_id,cmd_to,client_id,expires,create_rqi,create_body,cert_id,last_update_cid,"            \
+    "last_update_csc,repeats,next_poll,last_contact,retry_count,deregistered,credentials_gone,config_json"
+#define CMD_COLUMNS                                                                                          \
+    "node,serial,cid,body,state,class_id,csc,reissued,cert_id,received,finished,reported,txid,detail"
+
+/* Outcome of a work that has several pieces of data to hand over. */
+struct job {
+    const char *node, *cid;
+    const struct reg_record *reg;
+    struct reg_record *ret_reg;
+    struct cmd_record *cmd;
+    struct cmd_record *ret_cmd;
+};
+
+static int read_id(const struct stmt *s, int i, uint8_t id[KEY_ID_LEN], bool *has)
+{
+    int r = stmt_col_blob(s, i, id, KEY_ID_LEN);
+
+    *has = r == 0;
+    return r == -ENODATA ? 0 : r;
+}
+
+static int texts(const struct stmt *s, const int *columns, char **const *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int r = stmt_col_text(s, columns[i], to[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_reg(const struct stmt *s, struct reg_record *ret)
+{
+    struct reg_record r = {0};
+    static const int columns[] = {0, 2, 3, 4, 6, 7, 9, 17};
+    char **const to[] = {&r.node,       &r.reg_id,      &r.cmd_to,          &r.client_id,
+                         &r.create_rqi, &r.create_body, &r.last_update_cid, &r.config_json};
+    int e = texts(s, columns, to, ELEMENTS(columns));
+
+    if (e == 0)
+        e = read_id(s, 8, r.cert_id, &r.has_cert);
+    int64_t state = stmt_col_int(s, 1);
+    if (e == 0 && (!r.node || state < 0 || state >= REG_STATE_MAX_))
+        e = -EBADMSG;
+    if (e < 0) {
+        reg_record_clear(&r);
+        return e;
+    }
+    r.state = (enum reg_state)state;
+    r.expires = stmt_col_int(s, 5);
+    r.last_update_csc = (uint32_t)stmt_col_int(s, 10);
+    r.repeats = (uint32_t)stmt_col_int(s, 11);
+    r.next_poll = stmt_col_int(s, 12);
+    r.last_contact = stmt_col_int(s, 13);
+    r.retry_count = (uint32_t)stmt_col_int(s, 14);
+    r.deregistered = stmt_col_int(s, 15) != 0;
+    r.credentials_gone = stmt_col_int(s, 16) != 0;
+    *ret = r;
+    return 0;
+}
+
+static int read_cmd(const struct stmt *s, struct cmd_record *ret)
+{
+    struct cmd_record c = {0};
+    static const int columns[] = {0, 2, 3, 12, 13};
+    char **const to[] = {&c.node, &c.cid, &c.body, &c.transaction, &c.detail};
+    int e = texts(s, columns, to, ELEMENTS(columns));
+
+    if (e == 0)
+        e = read_id(s, 8, c.cert_id, &c.has_cert);
+    int64_t state = stmt_col_int(s, 4);
+    if (e == 0 && (!c.node || !c.cid || !c.body || state < 0 || state >= CMD_STATE_MAX_))
+        e = -EBADMSG;
+    if (e < 0) {
+        cmd_record_clear(&c);
+        return e;
+    }
+    c.serial = (uint32_t)stmt_col_int(s, 1);
+    c.state = (enum cmd_state)state;
+    c.class_id = (uint32_t)stmt_col_int(s, 5);
+    c.csc = (uint32_t)stmt_col_int(s, 6);
+    c.reissued = stmt_col_int(s, 7) != 0;
+    c.received = stmt_col_int(s, 9);
+    c.finished = stmt_col_int(s, 10);
+    c.reported = stmt_col_int(s, 11);
+    *ret = c;
+    return 0;
+}
+
+static int damaged(int r, const char *node, struct mef_error *reterr)
+{
+    if (r == -EBADMSG)
+        (void)mef_fail(reterr, MEF_ERROR_FAILED, "the journal row of registration '%s' is damaged; restore state.db", node);
+    return r;
+}
+
+static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql,
+                         "INSERT OR REPLACE INTO registration(" REG_COLUMNS
+                         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+                         reterr);
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, r->node);
+    stmt_int(&s, 2, (int64_t)r->state);
+    stmt_text(&s, 3, r->reg_id);
+    stmt_text(&s, 4, r->cmd_to);
+    stmt_text(&s, 5, r->client_id);
+    stmt_int(&s, 6, r->expires);
+    stmt_text(&s, 7, r->create_rqi);
+    stmt_text(&s, 8, r->create_body);
+    stmt_blob(&s, 9, r->has_cert ? r->cert_id : NULL, KEY_ID_LEN);
+    stmt_text(&s, 10, r->last_update_cid);
+    stmt_int(&s, 11, r->last_update_csc);
+    stmt_int(&s, 12, r->repeats);
+    stmt_int(&s, 13, r->next_poll);
+    stmt_int(&s, 14, r->last_contact);
+    stmt_int(&s, 15, r->retry_count);
+    stmt_int(&s, 16, r->deregistered);
+    stmt_int(&s, 17, r->credentials_gone);
+    stmt_text(&s, 18, r->config_json);
+    return stmt_run(&s, reterr);
+}
+
+/* Old commands go when they are reported and no longer shown. */
+static int trim_commands(sqlite3 *sql, const char *node, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql,
+                         "DELETE FROM command WHERE node=?1 AND state=?2 AND serial <= "
+                         "(SELECT max(serial) FROM command WHERE node=?1) - ?3",
+                         reterr);
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, node);
+    stmt_int(&s, 2, CMD_REPORTED);
+    stmt_int(&s, 3, 4 * (int64_t)LIMIT_COMMANDS_KEPT);
+    return stmt_run(&s, reterr);
+}
+
+static int next_serial(sqlite3 *sql, const char *node, uint32_t *ret, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql, "SELECT coalesce(max(serial),0)+1 FROM command WHERE node=?1", reterr);
+
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, node);
+    e = stmt_step(&s, reterr);
+    if (e < 0)
+        return e;
+    *ret = (uint32_t)stmt_col_int(&s, 0);
+    return 0;
+}
+
+static int write_cmd(sqlite3 *sql, struct cmd_record *c, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    uint32_t serial = c->serial;
+    int e = serial ? 0 : next_serial(sql, c->node, &serial, reterr);
+
+    if (e == 0)
+        e = stmt_prepare(&s, sql,
+                         "INSERT OR REPLACE INTO command(" CMD_COLUMNS
+                         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+                         reterr);
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, c->node);
+    stmt_int(&s, 2, serial);
+    stmt_text(&s, 3, c->cid);
+    stmt_text(&s, 4, c->body);
+    stmt_int(&s, 5, (int64_t)c->state);
+    stmt_int(&s, 6, c->class_id);
+    stmt_int(&s, 7, c->csc);
+    stmt_int(&s, 8, c->reissued);
+    stmt_blob(&s, 9, c->has_cert ? c->cert_id : NULL, KEY_ID_LEN);
+    stmt_int(&s, 10, c->received);
+    stmt_int(&s, 11, c->finished);
+    stmt_int(&s, 12, c->reported);
+    stmt_text(&s, 13, c->transaction);
+    stmt_text(&s, 14, c->detail);
+    e = stmt_run(&s, reterr);
+    if (e == 0)
+        e = trim_commands(sql, c->node, reterr);
+    if (e == 0)
+        c->serial = serial;
+    return e;
+}
+
+static int load_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+{
+    struct job *j = ctx;
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql, "SELECT " REG_COLUMNS " FROM registration WHERE node=?1", reterr);
+
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, j->node);
+    e = stmt_step(&s, reterr);
+    if (e <= 0)
+        return e < 0 ? e : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "no record of registration '%s'", j->node);
+    return damaged(read_reg(&s, j->ret_reg), j->node, reterr);
+}
+
+static int find_cmd_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+{
+    struct job *j = ctx;
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql,
+                         "SELECT " CMD_COLUMNS
+                         " FROM command WHERE node=?1 AND (?2 IS NULL OR cid=?2) ORDER BY serial DESC LIMIT 1",
+                         reterr);
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, j->node);
+    stmt_text(&s, 2, j->cid);
+    e = stmt_step(&s, reterr);
+    if (e <= 0)
+        return e < 0 ? e : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "no such command of registration '%s'", j->node);
+    return damaged(read_cmd(&s, j->ret_cmd), j->node, reterr);
+}
+
+static int save_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+{
+    struct job *j = ctx;
+    int e = j->cmd ? write_cmd(sql, j->cmd, reterr) : 0;
+
+    return e == 0 && j->reg ? write_reg(sql, j->reg, reterr) : e;
+}
+
+static int delete_rows(sqlite3 *sql, const char *text, const char *node, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql, text, reterr);
+
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, node);
+    return stmt_run(&s, reterr);
+}
+
+static int remove_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+{
+    struct job *j = ctx;
+    int e = delete_rows(sql, "DELETE FROM command WHERE node=?1", j->node, reterr);
+
+    return e < 0 ? e : delete_rows(sql, "DELETE FROM registration WHERE node=?1", j->node, reterr);
+}
+
+static int port_load(void *ctx, const char *node, struct reg_record *ret, struct mef_error *reterr)
+{
+    struct reg_record r = {0};
+    int e = db_run(ctx, load_work, &(struct job){.node = node, .ret_reg = &r}, reterr);
+
+    if (e == 0)
+        *ret = r;
+    else
+        reg_record_clear(&r);
+    return e;
+}
+
+static int port_save(void *ctx, const struct reg_record *r, struct mef_error *reterr)
+{
+    return db_run(ctx, save_work, &(struct job){.reg = r}, reterr);
+}
+
+static int port_remove(void *ctx, const char *node, struct mef_error *reterr)
+{
+    return db_run(ctx, remove_work, &(struct job){.node = node}, reterr);
+}
+
+static int port_find_cmd(void *ctx, const char *node, const char *cid, struct cmd_record *ret, struct mef_error *reterr)
+{
+    struct cmd_record c = {0};
+    int e = db_run(ctx, find_cmd_work, &(struct job){.node = node, .cid = cid, .ret_cmd = &c}, reterr);
+
+    if (e == 0)
+        *ret = c;
+    else
+        cmd_record_clear(&c);
+    return e;
+}
+
+static int port_last_cmd(void *ctx, const char *node, struct cmd_record *ret, struct mef_error *reterr)
+{
+    return port_find_cmd(ctx, node, NULL, ret, reterr);
+}
+
+static int port_save_cmd(void *ctx, struct cmd_record *c, const struct reg_record *r, struct mef_error *reterr)
+{
+    uint32_t serial = c->serial;
+    int e = db_run(ctx, save_work, &(struct job){.cmd = c, .reg = r}, reterr);
+
+    if (e != 0)
+        c->serial = serial; /* the insert was rolled back */
+    return e;
+}
+
+struct journal journal_port(struct db *db)
+{
+    return (struct journal){
+        .ctx = db,
+        .load = port_load,
+        .save = port_save,
+        .remove = port_remove,
+        .last_cmd = port_last_cmd,
+        .find_cmd = port_find_cmd,
+        .save_cmd = port_save_cmd,
+    };
+}
+
+void journal_entries_free(struct journal_entry *e, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        reg_record_clear(&e[i].reg);
+        for (size_t k = 0; k < e[i].n_cmds; k++)
+            cmd_record_clear(&e[i].cmds[k]);
+        free(e[i].cmds);
+    }
+    free(e);
+}
+
+static int read_cmds(sqlite3 *sql, struct journal_entry *entry, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql,
+                         "SELECT " CMD_COLUMNS " FROM (SELECT * FROM command WHERE node=?1 ORDER BY serial DESC LIMIT ?2) "
+                         "ORDER BY serial",
+                         reterr);
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, entry->reg.node);
+    stmt_int(&s, 2, LIMIT_COMMANDS_KEPT);
+    while ((e = stmt_step(&s, reterr)) == 1) {
+        struct cmd_record *c = reallocarray(entry->cmds, entry->n_cmds + 1, sizeof *c);
+        if (!c)
+            return -ENOMEM;
+        entry->cmds = c;
+        e = read_cmd(&s, &c[entry->n_cmds]);
+        if (e < 0)
+            return damaged(e, entry->reg.node, reterr);
+        entry->n_cmds++;
+    }
+    return e;
+}
+
+int journal_read_all(sqlite3 *sql, struct journal_entry **ret, size_t *ret_n, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    struct journal_entry *all = NULL;
+    size_t n = 0;
+    int e = stmt_prepare(&s, sql, "SELECT " REG_COLUMNS " FROM registration ORDER BY node", reterr);
+
+    while (e >= 0 && (e = stmt_step(&s, reterr)) == 1) {
+        struct journal_entry *grown = reallocarray(all, n + 1, sizeof *grown);
+        if (!grown) {
+            e = -ENOMEM;
+            break;
+        }
+        all = grown;
+        all[n] = (struct journal_entry){0};
+        e = damaged(read_reg(&s, &all[n].reg), "?", reterr);
+        if (e == 0) {
+            n++;
+            e = read_cmds(sql, &all[n - 1], reterr);
+        }
+    }
+    if (e < 0) {
+        journal_entries_free(all, n);
+        return e;
+    }
+    *ret = all;
+    *ret_n = n;
+    return 0;
+}
+
+int journal_bury(sqlite3 *sql, const char *node, const char *config_json, struct mef_error *reterr)
+{
+    struct reg_record r = {0};
+    int e = load_work(sql, &(struct job){.node = node, .ret_reg = &r}, NULL);
+
+    if (e == -ENOENT)
+        e = (r.node = strdup(node)) ? 0 : -ENOMEM;
+    if (e == 0) {
+        free(r.config_json);
+        r.config_json = strdup(config_json);
+        r.state = REG_ENDING;
+        r.next_poll = 0;
+        e = r.config_json ? write_reg(sql, &r, reterr) : -ENOMEM;
+    }
+    reg_record_clear(&r);
+    return e;
+}
+
+int journal_command_open(sqlite3 *sql, const char *node, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql, "SELECT count(*) FROM command WHERE node=?1 AND state<?2", reterr);
+
+    if (e < 0)
+        return e;
+    stmt_text(&s, 1, node);
+    stmt_int(&s, 2, CMD_DONE);
+    e = stmt_step(&s, reterr);
+    return e < 0 ? e : stmt_col_int(&s, 0) > 0;
+}

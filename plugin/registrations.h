@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The model of registrations and commands, for the files that put it on the bus. Thread: the loop's. */
+#pragma once
+
+#include "plugin/engine-private.h"
+#include "policy/fingerprint.h"
+
+struct shown_command {
+    struct registration *r;
+    struct cmd_record rec;
+    struct bus_object *object;
+};
+
+struct registration {
+    struct engine *e;
+    struct registration *next;
+    struct mef_reg_config config;
+    struct reg_record rec;      /* as the worker told it last */
+    char *credential;           /* in use: key identifier, or 64 hex digits of the certificate's SHA-256 */
+    struct mef_error last_error; /* word NONE = fine */
+    struct client *client;
+    bool started, ending;
+    bool asked;                 /* somebody has asked for a procedure since the start */
+    struct shown_command **commands;  /* oldest first, the last LIMIT_COMMANDS_KEPT */
+    size_t n_commands;
+    struct bus_object *object;
+};
+
+/* The certificate with this fingerprint that the token held at the last look, or NULL. Valid for this turn. */
+const struct der *credential_by_fingerprint(struct engine *e, const struct fingerprint *fp);
+void node_state_changed(struct engine *e, uint64_t id); /* bus-node.c */
+/* The token's certificates changed: trust anchors may have come. */
+void registrations_refresh(struct engine *e);
+/* bus-credential.c */
+bool credential_is_there(struct engine *e, const char *key_id);
+char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp);
+/* bus-node.c */
+void nodes_credentials_changed(struct engine *e);

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Token work on behalf of the loop (design.md 4: a token call never blocks the loop). Tasks run in order; when
+ * there is none the token is looked at every two seconds, which PKCS#11 needs since modules do not tell. */
+#include "plugin/token-thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "plugin/base/cancel.h"
+#include "plugin/base/str.h"
+#include "plugin/cert/chain.h"
+
+#define LOOK_EVERY_MS 2000
+#define LISTED_MAX 256 /* Credential objects on the bus; ours come first */
+
+struct task {
+    struct task *next;
+    int (*work)(void *ctx, struct mef_error *reterr);
+    void (*done)(void *ctx, int r, const struct mef_error *err);
+    void *ctx;
+    int r;
+    struct mef_error err;
+};
+
+struct token_thread {
+    struct token_thread_params p;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    struct task *first, **last;
+    bool stop, rescan, ended;
+    enum token_state told;
+    bool told_any;
+};
+
+struct report {
+    struct token_thread *t;
+    enum token_state state;
+    struct mef_error why;
+    struct token_listing listing;
+};
+
+void token_listing_clear(struct token_listing *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        free(l->item[i].label);
+        free(l->item[i].cert.data);
+        strv_free(l->item[i].owners);
+    }
+    free(l->item);
+    *l = (struct token_listing){0};
+}
+
+static void report_free(void *data)
+{
+    struct report *r = data;
+
+    token_listing_clear(&r->listing);
+    free(r);
+}
+
+/* ---- listing ---------------------------------------------------------------------------------------- */
+
+struct lister {
+    struct token_listing l;
+    struct vault_row *rows;
+    size_t n_rows;
+};
+
+static int add_owners(struct lister *g, struct listed *c)
+{
+    for (size_t i = 0; i < g->n_rows; i++) {
+        const struct vault_row *row = &g->rows[i];
+        bool pair = row->kind == VAULT_PAIR && row->id_len == c->id_len && memcmp(row->id, c->id, c->id_len) == 0;
+        bool ca = row->kind != VAULT_PAIR && row->id_len == 32 && memcmp(row->id, c->sha256, 32) == 0;
+        if ((pair || ca) && strv_push(&c->owners, row->owner) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int collect(void *ctx, const struct token_object *o)
+{
+    struct lister *g = ctx;
+
+    if (g->l.n >= 4 * LISTED_MAX)
+        return 0;
+    if (o->class == TOKEN_PRIVATE_KEY || o->class == TOKEN_PUBLIC_KEY)
+        return 0;
+    struct listed *item = reallocarray(g->l.item, g->l.n + 1, sizeof *item);
+    if (!item)
+        return -ENOMEM;
+    g->l.item = item;
+    struct listed *c = &item[g->l.n];
+    *c = (struct listed){.kind = o->class == TOKEN_SECRET_KEY ? LISTED_KEY : LISTED_CERTIFICATE};
+    c->label = strdup(o->label);
+    if (!c->label)
+        return -ENOMEM;
+    g->l.n++;
+    if (o->id_len <= sizeof c->id) {
+        memcpy(c->id, o->id, o->id_len);
+        c->id_len = o->id_len;
+    }
+    if (o->sha256)
+        memcpy(c->sha256, o->sha256, sizeof c->sha256);
+    return add_owners(g, c);
+}
+
+static int rows_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+{
+    struct lister *g = ctx;
+    return vault_rows(sql, &g->rows, &g->n_rows, reterr);
+}
+
+/* Ours first, then those with a key, then the rest: what is beyond the cap is somebody else's. */
+static int rank(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    int rx = x->owners ? 0 : x->kind == LISTED_KEY || x->has_key ? 1 : 2;
+    int ry = y->owners ? 0 : y->kind == LISTED_KEY || y->has_key ? 1 : 2;
+    return rx - ry;
+}
+
+static int list(struct token_thread *t, struct token_listing *ret)
+{
+    struct lister g = {0};
+    struct token *token = t->p.token;
+    int r = db_run(t->p.vault->db, rows_work, &g, NULL);
+
+    if (r == 0)
+        r = token_enumerate(token, TOKEN_ANY, true, collect, &g, NULL);
+    for (size_t i = 0; r == 0 && i < g.l.n; i++) {
+        struct listed *c = &g.l.item[i];
+        if (c->kind != LISTED_KEY)
+            c->has_key = c->id_len && token_find_key(token, c->id, c->id_len, NULL) == 0;
+    }
+    free(g.rows);
+    if (r == 0 && g.l.n > 1)
+        qsort(g.l.item, g.l.n, sizeof *g.l.item, rank);
+    for (size_t i = 0; r == 0 && i < g.l.n && i < LISTED_MAX; i++) {
+        struct listed *c = &g.l.item[i];
+        struct cert_info info = {0};
+        if (c->kind == LISTED_KEY)
+            continue;
+        if (token_find_cert(token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 || cert_info_get(&c->cert, &info) < 0)
+            continue;
+        if (info.ca && !c->has_key)
+            c->kind = LISTED_ANCHOR;
+        cert_info_clear(&info);
+    }
+    if (r < 0) {
+        token_listing_clear(&g.l);
+        return r;
+    }
+    while (g.l.n > LISTED_MAX) {
+        struct listed *c = &g.l.item[--g.l.n];
+        free(c->label);
+        free(c->cert.data);
+        strv_free(c->owners);
+    }
+    *ret = g.l;
+    return 0;
+}
+
+static void tell_listing(void *ctx, void *data)
+{
+    struct report *r = data;
+    r->t->p.on_listing(r->t->p.ctx, &r->listing);
+}
+
+static void tell_state(void *ctx, void *data)
+{
+    struct report *r = data;
+    r->t->p.on_state(r->t->p.ctx, r->state, &r->why);
+}
+
+static void send_listing(struct token_thread *t)
+{
+    struct report *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return;
+    r->t = t;
+    if (token_state(t->p.token) != TOKEN_ABSENT && list(t, &r->listing) < 0) {
+        free(r);
+        return;
+    }
+    (void)post_send(t->p.post, tell_listing, NULL, r, report_free);
+}
+
+static void send_state(struct token_thread *t, enum token_state state, const struct mef_error *why)
+{
+    struct report *r = calloc(1, sizeof *r);
+
+    if (t->told_any && t->told == state) {
+        free(r);
+        return;
+    }
+    t->told = state;
+    t->told_any = true;
+    /* The listing first: who acts on the state finds the certificates there. */
+    send_listing(t);
+    if (r) {
+        r->t = t;
+        r->state = state;
+        r->why = *why;
+        (void)post_send(t->p.post, tell_state, NULL, r, report_free);
+    }
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------- */
+
+static void open_first(struct token_thread *t)
+{
+    struct mef_error why = {0};
+    int r = token_open(t->p.token, &why);
+
+    if (r == 0)
+        r = vault_reconcile(t->p.vault, &why);
+    if (r < 0)
+        event_emit(&t->p.vault->sink, &(struct event){.id = EVENT_TOKEN_FAILED, .error = mef_error_name(why.word)}, "%s",
+                   why.text);
+    send_state(t, token_state(t->p.token), &why);
+}
+
+static void look(struct token_thread *t)
+{
+    enum token_state before = token_state(t->p.token), now = token_poll(t->p.token);
+    struct mef_error why = {0};
+    struct token_info info = {0};
+
+    if (now == TOKEN_PRESENT && before != TOKEN_PRESENT)
+        (void)vault_reconcile(t->p.vault, &why);
+    if (now != TOKEN_PRESENT && token_info(t->p.token, &info) == 0) {
+        why = info.last;
+        token_info_clear(&info);
+    }
+    send_state(t, now, &why);
+}
+
+static void tell_done(void *ctx, void *data)
+{
+    struct task *k = data;
+    k->done(k->ctx, k->r, k->r ? &k->err : NULL);
+}
+
+static void finish(struct token_thread *t, struct task *k)
+{
+    (void)post_send(t->p.post, tell_done, NULL, k, free);
+}
+
+static void *run(void *arg)
+{
+    struct token_thread *t = arg;
+
+    open_first(t);
+    (void)pthread_mutex_lock(&t->lock);
+    while (!t->stop) {
+        struct task *k = t->first;
+        if (k) {
+            if (!(t->first = k->next))
+                t->last = &t->first;
+            (void)pthread_mutex_unlock(&t->lock);
+            k->r = k->work(k->ctx, &k->err);
+            finish(t, k);
+            (void)pthread_mutex_lock(&t->lock);
+            continue;
+        }
+        bool rescan = t->rescan;
+        t->rescan = false;
+        (void)pthread_mutex_unlock(&t->lock);
+        if (rescan)
+            send_listing(t);
+        else
+            look(t);
+        (void)pthread_mutex_lock(&t->lock);
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += LOOK_EVERY_MS / 1000;
+        int r = 0;
+        while (!t->stop && !t->first && !t->rescan && r == 0)
+            r = pthread_cond_timedwait(&t->cond, &t->lock, &until);
+    }
+    struct task *rest = t->first;
+    t->first = NULL;
+    t->last = &t->first;
+    t->ended = true;
+    (void)pthread_cond_broadcast(&t->cond);
+    (void)pthread_mutex_unlock(&t->lock);
+    while (rest) {
+        struct task *next = rest->next;
+        rest->r = mef_fail(&rest->err, MEF_ERROR_CANCELLED, "the plugin is stopping");
+        finish(t, rest);
+        rest = next;
+    }
+    return NULL;
+}
+
+int token_thread_new(const struct token_thread_params *p, struct token_thread **ret)
+{
+    struct token_thread *t = calloc(1, sizeof *t);
+    pthread_condattr_t attr;
+    sigset_t all, old;
+
+    if (!t)
+        return -ENOMEM;
+    t->p = *p;
+    t->last = &t->first;
+    (void)pthread_mutex_init(&t->lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&t->cond, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+    int r = -pthread_create(&t->thread, NULL, run, t);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r < 0) {
+        (void)pthread_cond_destroy(&t->cond);
+        (void)pthread_mutex_destroy(&t->lock);
+        free(t);
+        return r;
+    }
+    *ret = t;
+    return 0;
+}
+
+int token_thread_submit(struct token_thread *t, int (*work)(void *ctx, struct mef_error *reterr),
+                        void (*done)(void *ctx, int r, const struct mef_error *err), void *ctx)
+{
+    struct task *k = calloc(1, sizeof *k);
+
+    if (!k)
+        return -ENOMEM;
+    *k = (struct task){.work = work, .done = done, .ctx = ctx};
+    (void)pthread_mutex_lock(&t->lock);
+    bool late = t->stop;
+    if (!late) {
+        *t->last = k;
+        t->last = &k->next;
+        (void)pthread_cond_broadcast(&t->cond);
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+    if (late) {
+        k->r = mef_fail(&k->err, MEF_ERROR_CANCELLED, "the plugin is stopping");
+        finish(t, k);
+    }
+    return 0;
+}
+
+void token_thread_rescan(struct token_thread *t)
+{
+    if (!t)
+        return;
+    (void)pthread_mutex_lock(&t->lock);
+    t->rescan = true;
+    (void)pthread_cond_broadcast(&t->cond);
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+void token_thread_relist(struct token_thread *t)
+{
+    send_listing(t);
+}
+
+void token_thread_stop(struct token_thread *t)
+{
+    if (!t)
+        return;
+    (void)pthread_mutex_lock(&t->lock);
+    t->stop = true;
+    (void)pthread_cond_broadcast(&t->cond);
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+int token_thread_join(struct token_thread *t, uint64_t deadline)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline / 1000000), .tv_nsec = (long)(deadline % 1000000) * 1000};
+    int r = 0;
+
+    if (!t)
+        return 0;
+    (void)pthread_mutex_lock(&t->lock);
+    while (!t->ended && r == 0)
+        r = pthread_cond_timedwait(&t->cond, &t->lock, &until);
+    bool ended = t->ended;
+    (void)pthread_mutex_unlock(&t->lock);
+    if (!ended) {
+        (void)pthread_detach(t->thread);
+        return -ETIMEDOUT;
+    }
+    (void)pthread_join(t->thread, NULL);
+    return 0;
+}
+
+void token_thread_free(struct token_thread *t)
+{
+    if (!t)
+        return;
+    (void)pthread_cond_destroy(&t->cond);
+    (void)pthread_mutex_destroy(&t->lock);
+    free(t);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The vault: the token, and beside it in the store one row for every object that we put there. The token and
+ * the database have no common transaction, so the row is written first as an intent, confirmed after, and
+ * start-up compares the two (design.md 4). Implements `struct vault` of ports.h.
+ *
+ * Thread: the port on workers; vault_reconcile on the token thread before any worker runs. */
+#pragma once
+
+#include "pkcs11/token.h"
+#include "plugin/base/event.h"
+#include "plugin/base/ports.h"
+#include "plugin/mo/db.h"
+
+struct vault_ctx {
+    struct token *token;
+    struct db *db;
+    struct event_sink sink;
+};
+
+/* `ctx` outlives the port. */
+struct vault vault_port(struct vault_ctx *ctx);
+
+/* Finishes or undoes what a crash left half done. 0 when token and store agree. */
+int vault_reconcile(struct vault_ctx *ctx, struct mef_error *reterr);
+
+/* Burnt PINs (pkcs11/token.h), in the store. */
+struct token_pin_guard vault_pin_guard(struct db *db);
+
+/* CKA_ID of an enrolment, and the owner of a credential on the bus: which registrations have a row for it.
+ * `each` is called on the store thread. */
+struct vault_row {
+    uint32_t kind; /* enum vault_kind */
+    uint8_t id[32];
+    size_t id_len;
+    char owner[80];
+};
+enum vault_kind { VAULT_PAIR = 1, VAULT_CA = 2, VAULT_ANCHOR = 3 };
+
+/* A trust anchor given as a certificate, owned by its [trustAnchorCred] node: the owner of its row is this prefix
+ * and the node's name. Dropped with drop_owned(). */
+#define VAULT_ANCHOR_PREFIX "anchor:"
+int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert, struct mef_error *reterr);
+
+int vault_rows(sqlite3 *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr);
