@@ -18,7 +18,7 @@ void format_time(uint64_t usec, char buf[TIME_TEXT_MAX])
     struct tm tm;
 
     if (usec == 0 || !localtime_r(&t, &tm) || strftime(buf, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-        strcpy(buf, "-");
+        memcpy(buf, "-", sizeof("-"));
 }
 
 void format_relative(uint64_t usec, uint64_t now, char buf[TIME_TEXT_MAX])
@@ -31,11 +31,11 @@ void format_relative(uint64_t usec, uint64_t now, char buf[TIME_TEXT_MAX])
     size_t i = 0;
 
     if (usec == 0) {
-        strcpy(buf, "-");
+        memcpy(buf, "-", sizeof("-"));
         return;
     }
     if (seconds == 0) {
-        strcpy(buf, "now");
+        memcpy(buf, "now", sizeof("now"));
         return;
     }
     /* "90 s", not "1 min": the unit must fit twice, except for seconds. */

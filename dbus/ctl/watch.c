@@ -85,7 +85,7 @@ static void tell(struct watch *w, const char *event, const char *path, const cha
     _cleanup_(freep) char *text = shown ? format_value(shown) : NULL;
 
     if (!localtime_r(&seconds, &tm) || strftime(clock, sizeof(clock), "%H:%M:%S", &tm) == 0)
-        strcpy(clock, "?");
+        memcpy(clock, "?", sizeof("?"));
     if (strncmp(object, ROOT_PATH "/", strlen(ROOT_PATH) + 1) == 0)
         object += strlen(ROOT_PATH) + 1;
     printf("%s.%03d  %-20s %s%s%s\n", clock, (int)(now % (int64_t)USEC_PER_SEC / 1000), event, object,

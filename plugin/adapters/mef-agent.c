@@ -343,7 +343,7 @@ static const char *from_environment(const char *name, char *room, size_t size)
     const char *value = secure_getenv(name);
     if (!value || !*value || strlen(value) >= size)
         return NULL;
-    strcpy(room, value);
+    memcpy(room, value, strlen(value) + 1);
     room[strcspn(room, ":")] = '\0';
     return room;
 }

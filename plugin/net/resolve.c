@@ -68,8 +68,10 @@ void resolver_clear(struct resolver *r)
 
 static void add_address(struct addresses *a, const char *text)
 {
-    if (a->n < RESOLVE_MAX)
-        strcpy(a->text[a->n++], text);
+    size_t n = strlen(text);
+
+    if (a->n < RESOLVE_MAX && n < sizeof a->text[0])
+        memcpy(a->text[a->n++], text, n + 1);
 }
 
 struct lookup {
