@@ -183,8 +183,9 @@ static int build(const struct csr_params *p, X509 *like, X509_REQ *req, struct s
     if (!add_extensions(req, p, like))
         return mef_fail(reterr, MEF_ERROR_FAILED,
                         "The subjectAltName '%s' or an extended key usage cannot be encoded.", p->san->value);
-    if (p->challenge && !X509_REQ_add1_attr_by_NID(req, NID_pkcs9_challengePassword, V_ASN1_PRINTABLESTRING,
-                                                   (const unsigned char *)p->challenge, -1))
+    if (p->challenge &&
+        !X509_REQ_add1_attr_by_NID(req, NID_pkcs9_challengePassword, V_ASN1_PRINTABLESTRING,
+                                   (const unsigned char *)p->challenge, (int)strlen(p->challenge)))
         return mef_fail(reterr, MEF_ERROR_FAILED, "The challengePassword for '%s' cannot be encoded.",
                         p->subject_id);
     if (!sign(req, p->key, scope)) {

@@ -117,3 +117,34 @@ struct der pki_certs_only(X509 **certs, size_t n)
     PKCS7_free(p7);
     return ret;
 }
+
+X509 *pki_enrol(const struct pki_enrol *how, const void *csr, size_t len, X509 *ca, EVP_PKEY *ca_key)
+{
+    const unsigned char *p = csr;
+    X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)len);
+    STACK_OF(X509_EXTENSION) * extensions;
+    static int serial = 1000;
+    X509 *cert = X509_new();
+
+    g_assert_nonnull(req);
+    g_assert_cmpint(X509_REQ_verify(req, X509_REQ_get0_pubkey(req)), ==, 1);
+    g_assert_true(X509_set_version(cert, 2));
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++);
+    X509_gmtime_adj(X509_getm_notBefore(cert), how->from || how->until ? (long)how->from : -3600);
+    X509_gmtime_adj(X509_getm_notAfter(cert), how->from || how->until ? (long)how->until : 86400);
+    X509_set_subject_name(cert, X509_REQ_get_subject_name(req));
+    X509_set_issuer_name(cert, X509_get_subject_name(ca));
+    X509_set_pubkey(cert, how->other_key ? how->other_key : X509_REQ_get0_pubkey(req));
+    extensions = X509_REQ_get_extensions(req);
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
+        X509_EXTENSION *ext = sk_X509_EXTENSION_value(extensions, i);
+
+        if (!how->without_san || OBJ_obj2nid(X509_EXTENSION_get_object(ext)) != NID_subject_alt_name)
+            g_assert_true(X509_add_ext(cert, ext, -1));
+    }
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    g_assert_cmpint(X509_sign(cert, ca_key, EVP_get_digestbyname(how->digest ? how->digest : "SHA256")), >,
+                    0);
+    X509_REQ_free(req);
+    return cert;
+}

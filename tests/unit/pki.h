@@ -27,3 +27,12 @@ void pki_der(X509 *cert, struct der_list *to);     /* appends */
 struct der pki_der_of(X509 *cert);                 /* the caller frees .data */
 struct der pki_key_der(EVP_PKEY *key);             /* PKCS#8 */
 struct der pki_certs_only(X509 **certs, size_t n); /* PKCS#7 */
+
+/* What a CA makes of a request: its subject, key and extensions, unless told otherwise. */
+struct pki_enrol {
+    bool without_san;    /* as servers do that copy no extension */
+    EVP_PKEY *other_key; /* NULL = of the request */
+    int64_t from, until; /* as in pki_spec */
+    const char *digest;  /* NULL = SHA256 */
+};
+X509 *pki_enrol(const struct pki_enrol *how, const void *csr, size_t len, X509 *ca, EVP_PKEY *ca_key);
