@@ -1,0 +1,753 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The enrolment as a whole. The matrix of server behaviour runs over a scripted transport (a real server will
+ * not answer 202 at call N on demand); the exchange over TLS runs against a GnuTLS peer that issues real
+ * certificates. */
+#include <errno.h>
+#include <glib.h>
+#include <openssl/x509v3.h>
+
+#include "plugin/base/limits.h"
+#include "plugin/base/str.h"
+#include "plugin/base/when.h"
+#include "plugin/cert/est-codec.h"
+#include "plugin/cert/est.h"
+#include "plugin/net/net.h"
+#include "tests/unit/pki.h"
+#include "tests/unit/tls-peer.h"
+
+#define FQDN      "mef.example.com"
+#define ID        "//m2m.example.com/gw42"
+#define CHALLENGE "300b06092a864886f70d010907"
+
+static const struct san san = {SAN_DNS, "gw42.in-cse.m2m.example.com"};
+
+/* ---- the CA of both servers ------------------------------------------------------------------------- */
+
+struct authority {
+    EVP_PKEY *key;
+    X509 *cert;
+};
+
+static void authority_init(struct authority *a)
+{
+    static const struct pki_spec spec = {.cn = "MEF CA", .ca = true};
+
+    a->key = pki_key(NULL);
+    a->cert = pki_issue(&spec, a->key, NULL, NULL);
+}
+
+static void authority_done(struct authority *a)
+{
+    EVP_PKEY_free(a->key);
+    X509_free(a->cert);
+}
+
+/* base64 of a certs-only PKCS#7; the caller frees. */
+static char *certs_body(X509 *cert)
+{
+    struct der p7 = pki_certs_only(&cert, 1);
+    char *text = base64_encode(p7.data, p7.len);
+
+    free(p7.data);
+    return text;
+}
+
+static char *hex_body(const char *hex)
+{
+    uint8_t der[512];
+    size_t n = sizeof der;
+
+    g_assert_cmpint(hex_decode(hex, strlen(hex), der, &n), ==, 0);
+    return base64_encode(der, n);
+}
+
+static char *challenge_of(const struct der *csr)
+{
+    const unsigned char *p = csr->data;
+    X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr->len);
+    int at = X509_REQ_get_attr_by_NID(req, NID_pkcs9_challengePassword, -1);
+    char *text = NULL;
+
+    if (at >= 0) {
+        const ASN1_STRING *s =
+            X509_ATTRIBUTE_get0_data(X509_REQ_get_attr(req, at), 0, V_ASN1_PRINTABLESTRING, NULL);
+
+        text = g_strndup((const char *)ASN1_STRING_get0_data(s), (gsize)ASN1_STRING_length(s));
+    }
+    X509_REQ_free(req);
+    return text;
+}
+
+/* ---- a scripted transport --------------------------------------------------------------------------- */
+
+struct step {
+    int result; /* of the transport */
+    unsigned status;
+    const char *hex;  /* csrattrs */
+    const char *text; /* any body */
+    int64_t retry_after;
+    bool reconnected;
+    bool drop;            /* the connection ends with this answer */
+    struct pki_enrol how; /* POST with status 200 and no text */
+};
+
+struct fake {
+    struct authority ca;
+    int open_result;
+    struct step cacerts, csrattrs, posts[8];
+    unsigned n_posts;
+    GString *log;
+    char *last_challenge;
+    unsigned connection; /* which tls-unique counts */
+    bool connected;
+    enum credential_kind opened_with;
+    struct cancel cancel;
+    bool cancel_at_wait;
+    /* vault */
+    EVP_PKEY *key;
+    int key_result;
+    unsigned keys_made;
+    /* progress */
+    unsigned steps[64], n_steps;
+    int64_t waited_until;
+};
+
+struct session {
+    struct fake *f;
+};
+
+static int fake_open(void *ctx, const struct endpoint *at, const struct credential *with,
+                     const struct wait *wait, struct session **ret, struct mef_error *reterr)
+{
+    struct fake *f = ctx;
+
+    g_assert_cmpstr(at->fqdn, ==, FQDN);
+    g_assert_cmpuint(at->http_port, ==, 8443);
+    f->opened_with = with->kind;
+    if (f->open_result) {
+        mef_fail(reterr, MEF_ERROR_SERVER_UNREACHABLE, "scripted");
+        return f->open_result;
+    }
+    *ret = g_new0(struct session, 1);
+    (*ret)->f = f;
+    return 0;
+}
+
+static int fake_http(struct session *s, const struct http_request *req, const struct wait *wait,
+                     struct http_response *ret, struct mef_error *reterr)
+{
+    struct fake *f = s->f;
+    const struct step *step;
+    char *body = NULL;
+
+    g_string_append_printf(f->log, "%s ", strrchr(req->path, '/') + 1);
+    if (!f->connected) {
+        f->connected = true;
+        f->connection++;
+    }
+    if (g_str_has_suffix(req->path, "/cacerts"))
+        step = &f->cacerts;
+    else if (g_str_has_suffix(req->path, "/csrattrs"))
+        step = &f->csrattrs;
+    else {
+        struct der csr = {0};
+
+        g_assert_cmpstr(req->method, ==, "POST");
+        g_assert_cmpstr(req->content_type, ==, "application/pkcs10");
+        g_assert_true(req->transfer_base64);
+        step = &f->posts[f->n_posts++];
+        if (step->reconnected)
+            f->connection++;
+        g_assert_cmpint(est_body_decode(req->body, req->body_len, LIMIT_EST_BODY, &csr), ==, 0);
+        g_free(f->last_challenge);
+        f->last_challenge = challenge_of(&csr);
+        if (step->status == 200 && !step->text) {
+            X509 *cert = pki_enrol(&step->how, csr.data, csr.len, f->ca.cert, f->ca.key);
+
+            body = certs_body(cert);
+            X509_free(cert);
+        }
+        free(csr.data);
+    }
+    if (step->result) {
+        f->connected = false;
+        free(body);
+        return step->result < 0 ? step->result
+                                : (mef_fail(reterr, MEF_ERROR_SERVER_UNREACHABLE, "scripted"), step->result);
+    }
+    if (!body)
+        body = step->hex                            ? hex_body(step->hex)
+               : step == &f->cacerts && !step->text ? certs_body(f->ca.cert)
+                                                    : strdup(step->text ? step->text : "");
+    *ret = (struct http_response){
+        .status = step->status, .retry_after = step->retry_after, .reconnected = step->reconnected};
+    g_assert_cmpint(buf_adds(&ret->body, body), ==, 0);
+    free(body);
+    f->connected = !step->drop;
+    return 0;
+}
+
+static int fake_tls_unique(struct session *s, uint8_t *buf, size_t *len)
+{
+    if (!s->f->connected)
+        return -ENOTCONN;
+    memset(buf, (int)s->f->connection, 12);
+    *len = 12;
+    return 0;
+}
+
+static void fake_close(struct session *s)
+{
+    g_free(s);
+}
+
+static int fake_make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner,
+                         struct evp_pkey_st **ret, struct mef_error *reterr)
+{
+    struct fake *f = ctx;
+
+    f->keys_made++;
+    if (f->key_result)
+        return mef_fail(reterr, MEF_ERROR_TOKEN_FULL, "scripted");
+    EVP_PKEY_up_ref(f->key);
+    *ret = f->key;
+    return 0;
+}
+
+static int64_t real_now(void *ctx)
+{
+    return now_realtime();
+}
+
+static void on_progress(void *ctx, unsigned step, const char *text, int64_t waiting_until)
+{
+    struct fake *f = ctx;
+
+    g_assert_true(text && *text);
+    if (f->n_steps < ELEMENTS(f->steps))
+        f->steps[f->n_steps++] = step;
+    if (waiting_until) {
+        f->waited_until = waiting_until;
+        if (f->cancel_at_wait)
+            cancel_fire(&f->cancel);
+    }
+}
+
+static void fake_init(struct fake *f)
+{
+    *f = (struct fake){
+        .cacerts.status = 200, .csrattrs = {.status = 200, .hex = "3000"}, .posts[0].status = 200};
+    authority_init(&f->ca);
+    f->log = g_string_new(NULL);
+    f->key = pki_key(NULL);
+    g_assert_cmpint(cancel_init(&f->cancel), ==, 0);
+}
+
+static void fake_done(struct fake *f)
+{
+    authority_done(&f->ca);
+    g_string_free(f->log, TRUE);
+    g_free(f->last_challenge);
+    EVP_PKEY_free(f->key);
+    cancel_done(&f->cancel);
+}
+
+static int fake_enrol(struct fake *f, const struct credential *renew, struct est_result *ret,
+                      struct mef_error *err)
+{
+    struct transport transport = {
+        .ctx = f, .open = fake_open, .http = fake_http, .tls_unique = fake_tls_unique, .close = fake_close};
+    struct vault vault = {.ctx = f, .make_key = fake_make_key};
+    struct clock_port clock = {.realtime = real_now};
+    struct wait wait = {.cancel = &f->cancel, .deadline = now_monotonic() + 30 * USEC_PER_SEC};
+    struct credential psk = {.kind = CREDENTIAL_PSK};
+    struct est_params p = {.transport = &transport,
+                           .vault = &vault,
+                           .clock = &clock,
+                           .wait = &wait,
+                           .uri = "https://mef.example.com:8443/.well-known/est",
+                           .with = &psk,
+                           .renew = renew,
+                           .subject_id = ID,
+                           .san = &san,
+                           .label = ID,
+                           .owner = "mef1",
+                           .progress = on_progress,
+                           .progress_ctx = f};
+
+    return est_enrol(&p, ret, err);
+}
+
+static void test_first(void)
+{
+    struct fake f;
+    struct est_result r = {0};
+    struct mef_error err = {0};
+
+    fake_init(&f);
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
+    g_assert_cmpstr(f.log->str, ==, "cacerts csrattrs simpleenroll ");
+    g_assert_null(f.last_challenge);
+    g_assert_cmpuint(r.ca.n, ==, 1);
+    g_assert_cmpuint(r.chain.n, ==, 1);
+    g_assert_cmpint(EVP_PKEY_eq(r.key, f.key), ==, 1);
+    g_assert_cmpstr(r.info.san, ==, san.value);
+    g_assert_cmpstr(r.info.subject, ==, "CN=gw42");
+    g_assert_false(r.renewed);
+    g_assert_cmpuint(f.n_steps, ==, 5);
+    for (unsigned i = 0; i < 5; i++)
+        g_assert_cmpuint(f.steps[i], ==, i + 1);
+    est_result_clear(&r);
+    fake_done(&f);
+}
+
+/* A valid certificate for the same identity: simplereenroll with it; any other: simpleenroll. */
+static void test_renew(void)
+{
+    static const struct {
+        struct pki_spec spec;
+        const char *log;
+        enum credential_kind with;
+    } rows[] = {
+        {{.cn = "old subject", .san = "DNS:gw42.in-cse.m2m.example.com"},
+         "cacerts csrattrs simplereenroll ",
+         CREDENTIAL_CERT},
+        {{.cn = "x", .san = "DNS:gw43.in-cse.m2m.example.com"},
+         "cacerts csrattrs simpleenroll ",
+         CREDENTIAL_PSK},
+        {{.cn = "x", .san = "DNS:gw42.in-cse.m2m.example.com", .from = -20, .until = -10},
+         "cacerts csrattrs simpleenroll ",
+         CREDENTIAL_PSK},
+    };
+
+    for (size_t i = 0; i < ELEMENTS(rows); i++) {
+        struct fake f;
+        struct est_result r = {0};
+        struct mef_error err = {0};
+        struct der_list chain = {0};
+        struct credential renew = {.kind = CREDENTIAL_CERT, .chain = &chain};
+        EVP_PKEY *old_key = pki_key(NULL);
+        X509 *old;
+
+        fake_init(&f);
+        old = pki_issue(&rows[i].spec, old_key, f.ca.cert, f.ca.key);
+        pki_der(old, &chain);
+        g_assert_cmpint(fake_enrol(&f, &renew, &r, &err), ==, 0);
+        g_assert_cmpstr(f.log->str, ==, rows[i].log);
+        g_assert_cmpint(f.opened_with, ==, rows[i].with);
+        g_assert_cmpint(r.renewed, ==, i == 0);
+        g_assert_cmpstr(r.info.subject, ==, i == 0 ? "CN=old subject" : "CN=gw42");
+        est_result_clear(&r);
+        der_list_clear(&chain);
+        X509_free(old);
+        EVP_PKEY_free(old_key);
+        fake_done(&f);
+    }
+}
+
+/* Who is to blame for what: the error split of 3.6.2. Each names the reason and leaves no result. */
+static void test_split(void)
+{
+    struct row {
+        const char *name;
+        struct step cacerts, csrattrs, post;
+        int open_result, key_result, status;
+        const char *says;
+    } rows[] = {
+        {"unreachable", {0}, {0}, {0}, TRANSPORT_UNREACHABLE, 0, 100, "scripted"},
+        {"refused", {0}, {0}, {0}, TRANSPORT_TLS_REFUSED, 0, 100, "scripted"},
+        {"untrusted", {0}, {0}, {0}, TRANSPORT_UNTRUSTED, 0, 100, "scripted"},
+        {"cancelled", {0}, {0}, {0}, -ECANCELED, 0, -ECANCELED, ""},
+        {"our side of TLS", {0}, {0}, {0}, -EIO, 0, 101, ""},
+        {"cacerts 404", {.status = 404}, {0}, {0}, 0, 0, 100, "404"},
+        {"cacerts garbage", {.status = 200, .text = "<html>"}, {0}, {0}, 0, 0, 100, "CA certificates"},
+        {"cacerts timeout", {.result = TRANSPORT_TIMEOUT}, {0}, {0}, 0, 0, 100, "scripted"},
+        {"cacerts too big", {.result = TRANSPORT_TOO_BIG}, {0}, {0}, 0, 0, 100, "scripted"},
+        {"csrattrs 500", {.status = 200}, {.status = 500}, {0}, 0, 0, 100, "500"},
+        {"csrattrs garbage", {.status = 200}, {.status = 200, .text = "????"}, {0}, 0, 0, 100, "attributes"},
+        {"csrattrs 302", {.status = 200}, {.status = 302}, {0}, 0, 0, 100, "302"},
+        {"token full", {.status = 200}, {.status = 204}, {0}, 0, -ENOSPC, 101, "scripted"},
+        {"bad usage",
+         {.status = 200},
+         {.status = 200,
+          .hex = "3013301106"
+                 "03551d25310a06082b06010505070302"},
+         {.status = 403},
+         0,
+         0,
+         100,
+         "403"},
+        {"401", {.status = 200}, {.status = 404}, {.status = 401}, 0, 0, 100, "authentication"},
+        {"403", {.status = 200}, {.status = 204}, {.status = 403}, 0, 0, 100, "403"},
+        {"503", {.status = 200}, {.status = 204}, {.status = 503}, 0, 0, 100, "503"},
+        {"302", {.status = 200}, {.status = 204}, {.status = 302}, 0, 0, 100, "302"},
+        {"answer garbage",
+         {.status = 200},
+         {.status = 204},
+         {.status = 200, .text = "AAAA"},
+         0,
+         0,
+         100,
+         "cannot be read"},
+        {"answer timeout",
+         {.status = 200},
+         {.status = 204},
+         {.result = TRANSPORT_TIMEOUT},
+         0,
+         0,
+         100,
+         "scripted"},
+        {"no SAN",
+         {.status = 200},
+         {.status = 204},
+         {.status = 200, .how.without_san = true},
+         0,
+         0,
+         100,
+         "subjectAltName"},
+        {"expired",
+         {.status = 200},
+         {.status = 204},
+         {.status = 200, .how = {.from = -9, .until = -8}},
+         0,
+         0,
+         100,
+         "valid"},
+        {"wait too long",
+         {.status = 200},
+         {.status = 204},
+         {.status = 202, .retry_after = 601},
+         0,
+         0,
+         100,
+         "too long"},
+    };
+
+    for (size_t i = 0; i < ELEMENTS(rows); i++) {
+        struct fake f;
+        struct est_result r = {0};
+        struct mef_error err = {0};
+
+        fake_init(&f);
+        f.open_result = rows[i].open_result;
+        f.key_result = rows[i].key_result;
+        f.cacerts = rows[i].cacerts;
+        f.csrattrs = rows[i].csrattrs;
+        f.posts[0] = rows[i].post;
+        g_test_message("%s", rows[i].name);
+        g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, rows[i].status);
+        g_assert_true(*err.text);
+        if (!strstr(err.text, rows[i].says))
+            g_error("%s: '%s'", rows[i].name, err.text);
+        g_assert_null(r.key);
+        g_assert_null(r.ca.item);
+        fake_done(&f);
+    }
+}
+
+static void test_wrong_key(void)
+{
+    struct fake f;
+    struct est_result r = {0};
+    struct mef_error err = {0};
+    EVP_PKEY *other = pki_key(NULL);
+
+    fake_init(&f);
+    f.posts[0].how.other_key = other;
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 100);
+    g_assert_nonnull(strstr(err.text, "public key"));
+    EVP_PKEY_free(other);
+    fake_done(&f);
+}
+
+/* A key that is no P-256 key cannot be enrolled: ours to blame. */
+static void test_unusable_key(void)
+{
+    struct fake f;
+    struct est_result r = {0};
+    struct mef_error err = {0};
+
+    fake_init(&f);
+    EVP_PKEY_free(f.key);
+    f.key = pki_key("secp384r1");
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 101);
+    g_assert_cmpstr(f.log->str, ==, "cacerts csrattrs ");
+    fake_done(&f);
+}
+
+static void test_retry_after(void)
+{
+    struct fake f;
+    struct est_result r = {0};
+    struct mef_error err = {0};
+
+    fake_init(&f);
+    f.posts[0] = (struct step){.status = 202, .retry_after = 1};
+    f.posts[1] = (struct step){.status = 200};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
+    g_assert_cmpstr(f.log->str, ==, "cacerts csrattrs simpleenroll simpleenroll ");
+    g_assert_cmpint(f.waited_until, >, 0);
+    est_result_clear(&r);
+    fake_done(&f);
+
+    fake_init(&f); /* a fourth 202 is one too many */
+    for (int i = 0; i < 4; i++)
+        f.posts[i] = (struct step){.status = 202, .retry_after = 0};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 100);
+    g_assert_cmpuint(f.n_posts, ==, 4);
+    fake_done(&f);
+
+    fake_init(&f); /* cancelled while it waits */
+    f.posts[0] = (struct step){.status = 202, .retry_after = 500};
+    f.cancel_at_wait = true;
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, -ECANCELED);
+    g_assert_cmpint(err.word, ==, MEF_ERROR_CANCELLED);
+    fake_done(&f);
+}
+
+static void assert_challenge(const struct fake *f, unsigned connection)
+{
+    uint8_t unique[12];
+    _cleanup_(freep) char *want = NULL;
+
+    memset(unique, (int)connection, sizeof unique);
+    want = base64_encode(unique, sizeof unique);
+    g_assert_cmpstr(f->last_challenge, ==, want);
+}
+
+/* tls-unique is that of the connection that carries the POST. */
+static void test_channel_binding(void)
+{
+    struct fake f;
+    struct est_result r = {0};
+    struct mef_error err = {0};
+
+    fake_init(&f);
+    f.csrattrs.hex = CHALLENGE;
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
+    assert_challenge(&f, 1);
+    est_result_clear(&r);
+    fake_done(&f);
+
+    fake_init(&f); /* replaced after csrattrs: the server refuses, the request is made anew */
+    f.csrattrs.hex = CHALLENGE;
+    f.posts[0] = (struct step){.status = 403, .reconnected = true};
+    f.posts[1] = (struct step){.status = 200};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
+    g_assert_cmpuint(f.n_posts, ==, 2);
+    assert_challenge(&f, 2);
+    est_result_clear(&r);
+    fake_done(&f);
+
+    fake_init(&f); /* refused on the connection that it was made for: that is the answer */
+    f.csrattrs.hex = CHALLENGE;
+    f.posts[0] = (struct step){.status = 403};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 100);
+    g_assert_cmpuint(f.n_posts, ==, 1);
+    fake_done(&f);
+
+    fake_init(&f); /* the connection is cut under the POST: once more, with the new connection's value */
+    f.csrattrs.hex = CHALLENGE;
+    f.posts[0] = (struct step){.result = TRANSPORT_BROKEN};
+    f.posts[1] = (struct step){.status = 200};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
+    g_assert_cmpstr(f.log->str, ==, "cacerts csrattrs simpleenroll csrattrs simpleenroll ");
+    assert_challenge(&f, 2);
+    est_result_clear(&r);
+    fake_done(&f);
+
+    fake_init(&f); /* a server that ends each connection cannot have one: none is sent */
+    f.csrattrs = (struct step){.status = 200, .hex = CHALLENGE, .drop = true};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
+    g_assert_null(f.last_challenge);
+    est_result_clear(&r);
+    fake_done(&f);
+
+    fake_init(&f); /* a server that always cuts: it ends */
+    for (size_t i = 0; i < ELEMENTS(f.posts); i++)
+        f.posts[i] = (struct step){.result = TRANSPORT_BROKEN};
+    g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 100);
+    g_assert_cmpuint(f.n_posts, <=, 4);
+    fake_done(&f);
+}
+
+static void test_bad_uri(void)
+{
+    struct mef_error err = {0};
+    struct est_result r = {0};
+    struct clock_port clock = {.realtime = real_now};
+    struct est_params p = {.uri = "http://mef.example.com/", .clock = &clock};
+
+    g_assert_cmpint(est_enrol(&p, &r, &err), ==, 100);
+    g_assert_nonnull(strstr(err.text, "http://mef.example.com/"));
+}
+
+/* ---- over TLS --------------------------------------------------------------------------------------- */
+
+struct server {
+    struct authority ca;
+    bool close_after_attributes;
+
+    int wrong;
+};
+
+static void answer(struct peer *p, unsigned status, const char *type, const char *body, bool close)
+{
+    g_autofree char *text =
+        g_strdup_printf("HTTP/1.1 %u \r\nContent-Type: %s\r\n%sContent-Length: %zu\r\n\r\n%s", status, type,
+                        close ? "Connection: close\r\n" : "", strlen(body), body);
+
+    peer_send(p, text);
+}
+
+static void serve_est(struct peer *p, int n)
+{
+    struct server *s = p->spec.data;
+    gsize at = p->received->len;
+
+    while (peer_read_request(p)) {
+        const char *text = p->received->str + at, *body = strstr(text, "\r\n\r\n") + 4;
+
+        if (g_str_has_prefix(text, "GET /.well-known/est/cacerts ")) {
+            _cleanup_(freep) char *certs = certs_body(s->ca.cert);
+
+            answer(p, 200, "application/pkcs7-mime", certs, false);
+        } else if (g_str_has_prefix(text, "GET /.well-known/est/csrattrs ")) {
+            _cleanup_(freep) char *attrs = hex_body(CHALLENGE);
+            bool close = s->close_after_attributes;
+
+            s->close_after_attributes = false;
+            answer(p, 200, "application/csrattrs", attrs, close);
+            if (close)
+                return;
+        } else {
+            struct der csr = {0};
+            g_autofree char *have = NULL;
+            _cleanup_(freep) char *want = base64_encode(p->unique, p->unique_len);
+
+            g_assert_true(g_str_has_prefix(text, "POST /.well-known/est/simpleenroll "));
+            g_assert_cmpint(est_body_decode(body, strlen(body), LIMIT_EST_BODY, &csr), ==, 0);
+            have = challenge_of(&csr);
+            if (g_strcmp0(have, want) != 0) {
+                s->wrong++;
+                answer(p, 403, "text/plain", "wrong tls-unique", false);
+            } else {
+                X509 *cert = pki_enrol(&(struct pki_enrol){0}, csr.data, csr.len, s->ca.cert, s->ca.key);
+                _cleanup_(freep) char *certs = certs_body(cert);
+
+                answer(p, 200, "application/pkcs7-mime; smime-type=certs-only", certs, false);
+                X509_free(cert);
+            }
+            free(csr.data);
+        }
+        at = p->received->len;
+    }
+}
+
+/* cacerts, csrattrs and simpleenroll over TLS-PSK with the tls-unique of the very connection; the certificate
+ * then authenticates a handshake, with the CA certificates that came as anchors for the server. */
+static void test_over_tls(void)
+{
+    static const struct pki_spec server_spec = {.san = "DNS:" FQDN};
+
+    for (int closing = 0; closing < 2; closing++) {
+        struct server s = {.close_after_attributes = closing};
+        struct peer_spec spec = {
+            .psk_identity = "kpm@" FQDN, .psk = "0123456789abcdef", .serve = serve_est, .data = &s};
+        char *const resolve[] = {(char *)FQDN ":127.0.0.1", NULL};
+        struct net_params params = {.resolve = resolve};
+        struct net *net = NULL;
+        struct transport transport;
+        struct fake f;
+        struct vault vault = {.ctx = &f, .make_key = fake_make_key};
+        struct clock_port clock = {.realtime = real_now};
+        struct wait wait = {.deadline = now_monotonic() + 30 * USEC_PER_SEC};
+        struct secret *psk = NULL;
+        struct credential with = {.kind = CREDENTIAL_PSK, .identity = "kpm@" FQDN};
+        struct est_result r = {0};
+        struct mef_error err = {0};
+        g_autofree char *uri = NULL;
+        struct peer *p;
+
+        fake_init(&f);
+        authority_init(&s.ca);
+        p = peer_start(&spec);
+        g_assert_cmpint(net_new(&params, &net, &err), ==, 0);
+        transport = net_transport(net);
+        g_assert_cmpint(secret_copy("0123456789abcdef", 16, &psk), ==, 0);
+        with.psk = psk;
+        uri = g_strdup_printf("https://" FQDN ":%u/.well-known/est", p->port);
+        {
+            struct est_params e = {.transport = &transport,
+                                   .vault = &vault,
+                                   .clock = &clock,
+                                   .wait = &wait,
+                                   .uri = uri,
+                                   .with = &with,
+                                   .subject_id = ID,
+                                   .san = &san,
+                                   .label = ID,
+                                   .owner = "mef1"};
+            int got = est_enrol(&e, &r, &err);
+
+            if (got)
+                g_error("%d: %s", got, err.text);
+        }
+        g_assert_cmpuint(r.chain.n, ==, 1);
+        g_assert_cmpint(s.wrong, ==, 0);
+        g_assert_cmpint(peer_count(p, &p->handshakes), ==, 1 + closing);
+        peer_stop(p);
+        {
+            /* The new certificate at work. */
+            EVP_PKEY *key = pki_key(NULL);
+            X509 *cert = pki_issue(&server_spec, key, s.ca.cert, s.ca.key);
+            struct der_list chain = {0};
+            struct der pkcs8 = pki_key_der(key);
+            struct peer_spec proof = {.chain = &chain,
+                                      .key = &pkcs8,
+                                      .client_ca = &r.ca.item[0],
+                                      .answer = "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"};
+            struct credential now = {
+                .kind = CREDENTIAL_CERT, .key = r.key, .chain = &r.chain, .anchors = &r.ca};
+            struct primitive get = {
+                .op = MEF_OP_RETRIEVE, .to = "//" FQDN "/-/x", .fr = ID, .rqi = "1", .rvi = "2a"};
+            struct endpoint to = {.fqdn = FQDN};
+            struct session *session = NULL;
+            struct answer a = {0};
+
+            pki_der(cert, &chain);
+            p = peer_start(&proof);
+            to.http_port = p->port;
+            g_assert_cmpint(transport.open(transport.ctx, &to, &now, &wait, &session, &err), ==, 0);
+            g_assert_cmpint(transport.exchange(session, &get, &wait, &a, &err), ==, 0);
+            g_assert_cmpuint(a.rsc, ==, 2000);
+            answer_clear(&a);
+            transport.close(session);
+            peer_stop(p);
+            der_list_clear(&chain);
+            free(pkcs8.data);
+            X509_free(cert);
+            EVP_PKEY_free(key);
+        }
+        est_result_clear(&r);
+        secret_free(psk);
+        net_free(net);
+        authority_done(&s.ca);
+        fake_done(&f);
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cert/est/first", test_first);
+    g_test_add_func("/cert/est/renew", test_renew);
+    g_test_add_func("/cert/est/error-split/MC-21", test_split);
+    g_test_add_func("/cert/est/wrong-key", test_wrong_key);
+    g_test_add_func("/cert/est/unusable-key", test_unusable_key);
+    g_test_add_func("/cert/est/retry-after", test_retry_after);
+    g_test_add_func("/cert/est/channel-binding", test_channel_binding);
+    g_test_add_func("/cert/est/bad-uri", test_bad_uri);
+    g_test_add_func("/cert/est/over-tls", test_over_tls);
+    return g_test_run();
+}
