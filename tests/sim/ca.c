@@ -53,6 +53,25 @@ static int set_serial(gnutls_x509_crt_t cert)
     return r < 0 ? r : gnutls_x509_crt_set_serial(cert, serial, sizeof serial);
 }
 
+/* Reads the signed certificate back: GnuTLS answers questions about one that it is still building from its parts. */
+static int reread(gnutls_x509_crt_t *cert)
+{
+    gnutls_datum_t der;
+    gnutls_x509_crt_t fresh;
+    int r = gnutls_x509_crt_export2(*cert, GNUTLS_X509_FMT_DER, &der);
+    if (r < 0)
+        return r;
+    r = gnutls_x509_crt_init(&fresh);
+    if (r >= 0 && (r = gnutls_x509_crt_import(fresh, &der, GNUTLS_X509_FMT_DER)) < 0)
+        gnutls_x509_crt_deinit(fresh);
+    gnutls_free(der.data);
+    if (r < 0)
+        return r;
+    gnutls_x509_crt_deinit(*cert);
+    *cert = fresh;
+    return 0;
+}
+
 /* What all of our certificates have: version, serial, dates, key identifiers. issuer may be NULL (itself). */
 static int set_frame(gnutls_x509_crt_t cert, gnutls_x509_crt_t issuer, time_t from, time_t to)
 {
@@ -155,7 +174,7 @@ int ca_server_certificate(struct sim *sim, const char *fqdn, enum cert_flaw flaw
     if (r >= 0 && flaw != CERT_NO_NAME)
         r = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, name, strlen(name), GNUTLS_FSAN_SET);
     if (r >= 0)
-        r = set_frame(cert, sim->ca_cert, from, to);
+        r = set_frame(cert, flaw == CERT_SELF_SIGNED ? NULL : sim->ca_cert, from, to);
     if (r >= 0)
         r = gnutls_x509_crt_set_basic_constraints(cert, 0, -1);
     if (r >= 0)
@@ -197,7 +216,7 @@ int ca_issue(struct sim *sim, gnutls_x509_crq_t crq, enum cert_flaw flaw, int64_
     else if (r >= 0 && flaw != CERT_NO_NAME)
         r = gnutls_x509_crt_set_crq_extension_by_oid(cert, crq, "2.5.29.17", 0);
     if (r >= 0)
-        r = set_frame(cert, sim->ca_cert, from, to);
+        r = set_frame(cert, flaw == CERT_SELF_SIGNED ? NULL : sim->ca_cert, from, to);
     if (r >= 0)
         r = gnutls_x509_crt_set_basic_constraints(cert, 0, -1);
     if (r >= 0)
@@ -206,6 +225,8 @@ int ca_issue(struct sim *sim, gnutls_x509_crq_t crq, enum cert_flaw flaw, int64_
         r = gnutls_x509_crt_set_key_purpose_oid(cert, GNUTLS_KP_TLS_WWW_CLIENT, 0);
     if (r >= 0)
         r = sign(sim, cert, flaw, stranger);
+    if (r >= 0)
+        r = reread(&cert);
     if (stranger)
         gnutls_x509_privkey_deinit(stranger);
     if (r < 0) {

@@ -60,9 +60,16 @@ static void answer_der(struct request *r, struct answer *a, const char *type, co
 /* Certificates as certs-only PKCS#7; n may be 0. */
 static void answer_certificates(struct request *r, struct answer *a, gnutls_x509_crt_t *certs, size_t n)
 {
+    /* GnuTLS exports no SignedData without a certificate. */
+    static const uint8_t empty[] = {0x30, 0x23, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02,
+                                    0xa0, 0x16, 0x30, 0x14, 0x02, 0x01, 0x01, 0x31, 0x00, 0x30, 0x0b, 0x06, 0x09,
+                                    0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01, 0x31, 0x00};
     gnutls_pkcs7_t p7;
     gnutls_datum_t der;
     bool smime = !json_is_false(json_object_get(options(r->sim), "smime-type"));
+    const char *type = smime ? PKCS7 "; smime-type=certs-only" : PKCS7;
+    if (n == 0)
+        return answer_der(r, a, type, empty, sizeof empty);
     int e = gnutls_pkcs7_init(&p7);
     if (e < 0) {
         answer_set(a, 500, "", 0, NULL);
@@ -77,7 +84,7 @@ static void answer_certificates(struct request *r, struct answer *a, gnutls_x509
         answer_set(a, 500, gnutls_strerror(e), strlen(gnutls_strerror(e)), "text/plain");
         return;
     }
-    answer_der(r, a, smime ? PKCS7 "; smime-type=certs-only" : PKCS7, der.data, der.size);
+    answer_der(r, a, type, der.data, der.size);
     gnutls_free(der.data);
 }
 

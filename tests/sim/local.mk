@@ -18,3 +18,8 @@ check_PROGRAMS += tests/sim/test-mef
 tests_sim_test_mef_SOURCES = tests/sim/test-mef.c
 tests_sim_test_mef_CFLAGS = $(SIM_TEST_CFLAGS)
 tests_sim_test_mef_LDADD = $(SIM_TEST_LDADD)
+
+check_PROGRAMS += tests/sim/test-est
+tests_sim_test_est_SOURCES = tests/sim/test-est.c
+tests_sim_test_est_CFLAGS = $(SIM_TEST_CFLAGS)
+tests_sim_test_est_LDADD = $(SIM_TEST_LDADD)

@@ -9,7 +9,7 @@
 
 #define PRIORITY                                                                                             \
     "NONE:+VERS-TLS1.2:+CTYPE-X509:+COMP-NULL:+PSK:+ECDHE-ECDSA:+AES-128-CBC:+SHA256:"                        \
-    "+GROUP-SECP256R1:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:%SAFE_RENEGOTIATION"
+    "+GROUP-SECP256R1:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384"
 
 static bool refused_in_handshake(struct sim *sim, const char *identity)
 {
