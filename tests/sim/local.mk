@@ -23,3 +23,8 @@ check_PROGRAMS += tests/sim/test-est
 tests_sim_test_est_SOURCES = tests/sim/test-est.c
 tests_sim_test_est_CFLAGS = $(SIM_TEST_CFLAGS)
 tests_sim_test_est_LDADD = $(SIM_TEST_LDADD)
+
+check_PROGRAMS += tests/sim/test-fault
+tests_sim_test_fault_SOURCES = tests/sim/test-fault.c
+tests_sim_test_fault_CFLAGS = $(SIM_TEST_CFLAGS)
+tests_sim_test_fault_LDADD = $(SIM_TEST_LDADD)
