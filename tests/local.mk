@@ -4,7 +4,7 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/lib/run-test
 AM_TESTS_ENVIRONMENT = TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' SANITIZERS='$(SANITIZERS)'; \
 	export TOP_SRCDIR TOP_BUILDDIR SANITIZERS;
-EXTRA_DIST += tests/lib/run-test tests/lib/summary tests/lib/conformance
+EXTRA_DIST += tests/lib/run-test tests/lib/summary tests/lib/conformance tests/lib/check tests/lib/lsan.supp tests/lib/tsan.supp
 
 if BUILD_TESTS
 include tests/lib/local.mk

@@ -14,3 +14,8 @@ check_PROGRAMS += tests/unit/test-policy-seeds
 tests_unit_test_policy_seeds_SOURCES = tests/unit/test-policy-seeds.c
 tests_unit_test_policy_seeds_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_policy_seeds_LDADD = libpolicy.la libbase.la $(GLIB_LIBS)
+
+check_PROGRAMS += tests/unit/test-policy-bus
+tests_unit_test_policy_bus_SOURCES = tests/unit/test-policy-bus.c
+tests_unit_test_policy_bus_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_policy_bus_LDADD = $(GLIB_LIBS)

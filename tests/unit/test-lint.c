@@ -593,6 +593,39 @@ static void test_config_keys(void)
         g_assert_true(!lines[i][0] || lines[i][0] == '#' || lines[i][0] == '[');
 }
 
+/* The words between quotes that follow `before` in a text, one after another. */
+static void each_quoted(const char *text, const char *before, const char *prefix, const char *in,
+                        GString *found)
+{
+    for (const char *s = strstr(text, before); s; s = strstr(s + 1, before)) {
+        const char *word = s + strlen(before), *end = strchr(word, '"');
+        g_autofree char *wanted = g_strdup_printf("%s%.*s", prefix, (int)(end - word), word);
+        if (end > word && !strstr(in, wanted))
+            g_string_append_printf(found, "plugin/data/mefctl.bash: does not know '%s'\n", wanted);
+    }
+}
+
+/* The completion knows what mefctl knows. */
+static void test_completion(void)
+{
+    g_autofree char *script = read_top("plugin/data/mefctl.bash"),
+                    *commands = read_top("dbus/ctl/commands.c"), *options = read_top("dbus/ctl/options.c");
+    GString *found = g_string_new(NULL);
+
+    g_assert_nonnull(script);
+    g_assert_nonnull(commands);
+    g_assert_nonnull(options);
+    each_quoted(commands, "\n    {\"", "", script, found);
+    for (const char *s = strstr(options, "\n    {OPTION_"); s; s = strstr(s + 1, "\n    {OPTION_")) {
+        const char *name = strchr(s, '"') + 1;
+        g_autofree char *wanted = g_strdup_printf("--%.*s", (int)strcspn(name, "\""), name);
+        if (!strstr(script, wanted))
+            g_string_append_printf(found, "plugin/data/mefctl.bash: does not know '%s'\n", wanted);
+    }
+    g_assert_nonnull(strstr(commands, "\n    {\"status\""));
+    finish(found);
+}
+
 int main(int argc, char **argv)
 {
     int r;
@@ -609,6 +642,7 @@ int main(int argc, char **argv)
     g_test_add_func("/lint/bus-policy", test_bus_policy);
     g_test_add_func("/lint/polkit-actions", test_polkit_actions);
     g_test_add_func("/lint/config-keys", test_config_keys);
+    g_test_add_func("/lint/completion", test_completion);
     r = g_test_run();
     g_ptr_array_unref(files);
     return r;
