@@ -61,6 +61,19 @@ bool names_any_wildcard(const X509 *cert)
     return found;
 }
 
+/* A copy of octets that have no NUL behind them. */
+static char *text_of(const void *data, size_t n)
+{
+    char *text = malloc(n + 1);
+
+    if (!text)
+        return NULL;
+    if (n)
+        memcpy(text, data, n);
+    text[n] = '\0';
+    return text;
+}
+
 char *names_first(const X509 *cert)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
@@ -75,7 +88,7 @@ char *names_first(const X509 *cert)
         if (name->type == GEN_DNS || name->type == GEN_URI) {
             const ASN1_STRING *s = name->d.ia5;
 
-            text = strndup((const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
+            text = text_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
         } else if (name->type == GEN_RID && OBJ_obj2txt(oid, sizeof oid, name->d.registeredID, 1) > 0)
             text = strdup(oid);
         else
@@ -102,7 +115,7 @@ char *name_text(const X509_NAME *name)
     if (X509_NAME_print_ex(out, name, 0,
                            (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | ASN1_STRFLGS_UTF8_CONVERT) >= 0) {
         n = BIO_get_mem_data(out, &data);
-        text = n > 0 ? strndup(data, (size_t)n) : strdup("");
+        text = text_of(data, n > 0 ? (size_t)n : 0);
     } else
         text = strdup("");
     BIO_free(out);

@@ -110,23 +110,25 @@ static int turn(ares_channel channel, const struct wait *wait)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
     struct pollfd fds[ARES_GETSOCK_MAXNUM + 1];
-    struct timeval cap = {.tv_sec = 1}, own;
-    int bits = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM), r;
+    struct timeval cap = {.tv_sec = 1}, own, *next;
+    /* As in ARES_GETSOCK_READABLE and _WRITABLE, which shift into the sign. */
+    unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+    int r;
     nfds_t n = 0;
 
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
         short events = 0;
 
-        if (ARES_GETSOCK_READABLE(bits, i))
+        if (bits >> i & 1)
             events |= POLLIN;
-        if (ARES_GETSOCK_WRITABLE(bits, i))
+        if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
             events |= POLLOUT;
         if (events)
             fds[n++] = (struct pollfd){.fd = sockets[i], .events = events};
     }
     fds[n] = (struct pollfd){.fd = wait->cancel ? wait->cancel->fd : -1, .events = POLLIN};
-    ares_timeout(channel, &cap, &own);
-    r = poll(fds, n + 1, wait_poll_ms(wait, (int)(own.tv_sec * 1000 + own.tv_usec / 1000 + 1)));
+    next = ares_timeout(channel, &cap, &own);
+    r = poll(fds, n + 1, wait_poll_ms(wait, (int)(next->tv_sec * 1000 + next->tv_usec / 1000 + 1)));
     if (r < 0 && errno != EINTR)
         return -errno;
     r = wait_check(wait);
@@ -134,7 +136,7 @@ static int turn(ares_channel channel, const struct wait *wait)
         return r;
     for (nfds_t i = 0; i < n; i++)
         if (fds[i].revents)
-            ares_process_fd(channel, fds[i].events & POLLIN && fds[i].revents ? fds[i].fd : ARES_SOCKET_BAD,
+            ares_process_fd(channel, fds[i].events & POLLIN ? fds[i].fd : ARES_SOCKET_BAD,
                             fds[i].revents & POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
     ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* its timers */
     return 0;

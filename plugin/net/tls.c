@@ -208,11 +208,13 @@ static bool ia5_equal(const ASN1_IA5STRING *name, const char *fqdn)
 static bool uri_names(const ASN1_IA5STRING *uri, const char *fqdn)
 {
     int len = ASN1_STRING_length(uri);
-    _cleanup_(freep) char *copy = len > 0 && (unsigned)len <= LIMIT_URI
-                                      ? strndup((const char *)ASN1_STRING_get0_data(uri), (size_t)len)
-                                      : NULL;
-    char *host = copy ? strstr(copy, "://") : NULL;
+    char copy[LIMIT_URI + 1], *host;
 
+    if (len <= 0 || (unsigned)len > LIMIT_URI)
+        return false;
+    memcpy(copy, ASN1_STRING_get0_data(uri), (size_t)len);
+    copy[len] = '\0';
+    host = strstr(copy, "://");
     if (!host || strlen(copy) != (size_t)len)
         return false;
     host += 3;

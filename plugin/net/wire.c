@@ -207,9 +207,11 @@ int wire_header_line(struct wire_headers *h, const char *line, size_t n, const c
         h->complete = true;
         return 0;
     }
-    copy = strndup(line, n);
+    copy = malloc(n + 1);
     if (!copy)
         return -ENOMEM;
+    memcpy(copy, line, n);
+    copy[n] = '\0';
     if (strncmp(copy, "HTTP/", 5) == 0)
         return status_line(h, copy);
     value = strchr(copy, ':');

@@ -640,11 +640,15 @@ static void serve_drip(struct peer *p, int n)
         ;
 }
 
+#define X16  "xxxxxxxxxxxxxxxx"
+#define X64  X16 X16 X16 X16
+#define X256 X64 X64 X64 X64
+
 static void serve_endless(struct peer *p, int n)
 {
     if (!peer_read_request(p) || !peer_send(p, "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"))
         return;
-    while (peer_send(p, "8\r\nxxxxxxxx\r\n"))
+    while (peer_send(p, "100\r\n" X256 "\r\n"))
         ;
 }
 
@@ -669,9 +673,9 @@ static void test_slow(void)
         struct peer *p = psk_peer(NULL, rows[i].serve);
         uint64_t start = now_monotonic();
 
-        world_init(&w, 0, 300);
+        world_init(&w, 0, rows[i].outcome == TRANSPORT_TIMEOUT ? 300 : 20000);
         g_assert_cmpint(ask(&w, p->port, &create, &a), ==, rows[i].outcome);
-        g_assert_cmpuint(now_monotonic() - start, <, 3 * USEC_PER_SEC);
+        g_assert_cmpuint(now_monotonic() - start, <, 10 * USEC_PER_SEC);
         peer_stop(p);
         world_done(&w);
     }
