@@ -14,7 +14,7 @@
 
 /* p11-kit's header has no names for the values of CKA_CERTIFICATE_CATEGORY (PKCS#11 4.6.2). */
 #define CATEGORY_TOKEN_USER 1ul
-#define CATEGORY_AUTHORITY 2ul
+#define CATEGORY_AUTHORITY  2ul
 
 #define CA_ID_LEN 20u
 
@@ -83,7 +83,8 @@ static void cert_names_clear(struct cert_names *n)
     OPENSSL_free(n->serial);
 }
 
-static int parse_names(struct token *t, const struct der *cert, struct cert_names *ret, struct mef_error *reterr)
+static int parse_names(struct token *t, const struct der *cert, struct cert_names *ret,
+                       struct mef_error *reterr)
 {
     const unsigned char *p = cert->data;
     X509 *x = NULL;
@@ -105,8 +106,8 @@ static int parse_names(struct token *t, const struct der *cert, struct cert_name
     return 0;
 }
 
-static int create_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label, const struct der *cert,
-                       bool ca, CK_OBJECT_HANDLE *ret, struct mef_error *reterr)
+static int create_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                       const struct der *cert, bool ca, CK_OBJECT_HANDLE *ret, struct mef_error *reterr)
 {
     struct cert_names names = {0};
     CK_OBJECT_CLASS cko = CKO_CERTIFICATE;
@@ -136,7 +137,8 @@ static int create_cert(struct token *t, const uint8_t *id, size_t id_len, const 
 }
 
 /* Destroys all certificates with this id but one. */
-static int drop_older(struct token *t, const uint8_t *id, size_t id_len, CK_OBJECT_HANDLE keep, struct mef_error *reterr)
+static int drop_older(struct token *t, const uint8_t *id, size_t id_len, CK_OBJECT_HANDLE keep,
+                      struct mef_error *reterr)
 {
     _cleanup_(freep) CK_OBJECT_HANDLE *found = NULL;
     size_t n;
@@ -148,8 +150,8 @@ static int drop_older(struct token *t, const uint8_t *id, size_t id_len, CK_OBJE
     return r;
 }
 
-static int put_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label, const struct der *cert,
-                    bool ca, struct mef_error *reterr)
+static int put_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                    const struct der *cert, bool ca, struct mef_error *reterr)
 {
     uint8_t sha256[32];
     CK_OBJECT_HANDLE h;
@@ -174,8 +176,8 @@ static int put_cert(struct token *t, const uint8_t *id, size_t id_len, const cha
     return r;
 }
 
-int token_put_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label, const struct der *cert, bool ca,
-                   struct mef_error *reterr)
+int token_put_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                   const struct der *cert, bool ca, struct mef_error *reterr)
 {
     int r = id ? token_check_id(id, id_len, reterr) : 0;
 
@@ -192,7 +194,8 @@ int token_put_cert(struct token *t, const uint8_t *id, size_t id_len, const char
 
 /* ---- finding ------------------------------------------------------------------------------------------ */
 
-int token_get_cert(struct token *t, const uint8_t *id, size_t id_len, struct der *ret, struct mef_error *reterr)
+int token_get_cert(struct token *t, const uint8_t *id, size_t id_len, struct der *ret,
+                   struct mef_error *reterr)
 {
     const struct object_key key = {.mask = TOKEN_CERTIFICATE, .id = id, .id_len = id_len};
     uint32_t at;
@@ -214,7 +217,8 @@ static int choose(struct token *t, const struct object_key *key, uint32_t first,
 {
     uint32_t best = OBJECT_NONE;
 
-    for (uint32_t at = index_find(&t->index, key, OBJECT_NONE); at != OBJECT_NONE; at = index_find(&t->index, key, at)) {
+    for (uint32_t at = index_find(&t->index, key, OBJECT_NONE); at != OBJECT_NONE;
+         at = index_find(&t->index, key, at)) {
         const struct object *o = &t->index.item[at];
         const struct object_key own = {.mask = TOKEN_PRIVATE_KEY, .id = o->id, .id_len = o->id_len};
         if (memcmp(o->sha256, t->index.item[first].sha256, sizeof o->sha256) != 0)
@@ -239,7 +243,8 @@ static int find_cert(struct token *t, const struct object_key *key, uint8_t *ret
     if (r < 0) {
         free(der.data);
         return mef_fail(reterr, MEF_ERROR_FAILED,
-                        "token '%s' holds several certificates whose fingerprint begins so: give more of it", t->name);
+                        "token '%s' holds several certificates whose fingerprint begins so: give more of it",
+                        t->name);
     }
     const struct object *o = &t->index.item[chosen];
     if (ret_id && o->id_len)
@@ -253,24 +258,24 @@ static int find_cert(struct token *t, const struct object_key *key, uint8_t *ret
     return 0;
 }
 
-int token_find_cert(struct token *t, const uint8_t *sha256, size_t prefix_len, uint8_t *ret_id, size_t *ret_id_len,
-                    struct der *ret_cert, struct mef_error *reterr)
+int token_find_cert(struct token *t, const uint8_t *sha256, size_t prefix_len, uint8_t *ret_id,
+                    size_t *ret_id_len, struct der *ret_cert, struct mef_error *reterr)
 {
     const struct object_key key = {.mask = TOKEN_CERTIFICATE, .sha256 = sha256, .sha256_len = prefix_len};
     char hex[65];
     int r;
 
     if (prefix_len < OBJECT_SHA_KEY || prefix_len > 32)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "a fingerprint of %zu octets: %u to 32 are taken",
-                        prefix_len, OBJECT_SHA_KEY);
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "a fingerprint of %zu octets: %u to 32 are taken", prefix_len, OBJECT_SHA_KEY);
     r = token_enter(t, true, reterr);
     if (r < 0)
         return r;
     r = find_cert(t, &key, ret_id, ret_id_len, ret_cert, reterr);
     if (r == -ENOENT) {
         hex_encode(sha256, prefix_len, hex);
-        r = mef_fail(reterr, MEF_ERROR_NOT_FOUND, "token '%s' has no certificate with the fingerprint '%s'", t->name,
-                     hex);
+        r = mef_fail(reterr, MEF_ERROR_NOT_FOUND, "token '%s' has no certificate with the fingerprint '%s'",
+                     t->name, hex);
     }
     token_leave(t);
     return r;
@@ -287,13 +292,15 @@ static int list_certs(struct token *t, const char *label, struct der_list *ret, 
         struct der der = {0};
         r = read_cert(t, at, &der, reterr);
         if (r == -ESTALE)
-            r = mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': its certificates changed while they were read", t->name);
+            r = mef_fail(reterr, MEF_ERROR_FAILED,
+                         "token '%s': its certificates changed while they were read", t->name);
         if (r < 0)
             break;
         r = der_list_add(ret, der.data, der.len);
         free(der.data);
         if (r < 0) {
-            (void)mef_fail(reterr, MEF_ERROR_FAILED, "out of memory for the certificates of token '%s'", t->name);
+            (void)mef_fail(reterr, MEF_ERROR_FAILED, "out of memory for the certificates of token '%s'",
+                           t->name);
             break;
         }
         at = index_find(&t->index, &key, at);

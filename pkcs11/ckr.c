@@ -14,7 +14,10 @@
 #define W MEF_ERROR_READ_ONLY
 
 /* Sorted by code. */
-#define R(name, word, effect) {name, #name, word, CKR_EFFECT_##effect}
+#define R(name, word, effect)                                                                                \
+    {                                                                                                        \
+        name, #name, word, CKR_EFFECT_##effect                                                               \
+    }
 static const struct ckr_meaning meanings[] = {
     R(CKR_OK, F, NONE),
     R(CKR_CANCEL, F, NONE),
@@ -112,19 +115,52 @@ static const struct ckr_meaning meanings[] = {
 };
 #undef R
 
-#define K(name) {name, #name}
+#define K(name)                                                                                              \
+    {                                                                                                        \
+        name, #name                                                                                          \
+    }
 static const struct {
     unsigned long mechanism;
     const char *name;
 } mechanisms[] = {
-    K(CKM_RSA_PKCS_KEY_PAIR_GEN), K(CKM_RSA_PKCS), K(CKM_RSA_X_509), K(CKM_RSA_PKCS_OAEP), K(CKM_RSA_PKCS_PSS),
-    K(CKM_SHA1_RSA_PKCS), K(CKM_SHA256_RSA_PKCS), K(CKM_SHA384_RSA_PKCS), K(CKM_SHA512_RSA_PKCS),
-    K(CKM_SHA256_RSA_PKCS_PSS), K(CKM_SHA384_RSA_PKCS_PSS), K(CKM_SHA512_RSA_PKCS_PSS), K(CKM_SHA_1), K(CKM_SHA224),
-    K(CKM_SHA256), K(CKM_SHA384), K(CKM_SHA512), K(CKM_SHA256_HMAC), K(CKM_SHA384_HMAC), K(CKM_SHA512_HMAC),
-    K(CKM_GENERIC_SECRET_KEY_GEN), K(CKM_EC_KEY_PAIR_GEN), K(CKM_ECDSA), K(CKM_ECDSA_SHA1), K(CKM_ECDSA_SHA256),
-    K(CKM_ECDSA_SHA384), K(CKM_ECDSA_SHA512), K(CKM_ECDH1_DERIVE), K(CKM_ECDH1_COFACTOR_DERIVE), K(CKM_EDDSA),
-    K(CKM_EC_EDWARDS_KEY_PAIR_GEN), K(CKM_AES_KEY_GEN), K(CKM_AES_ECB), K(CKM_AES_CBC), K(CKM_AES_CBC_PAD),
-    K(CKM_AES_CTR), K(CKM_AES_GCM), K(CKM_AES_CMAC),
+    K(CKM_RSA_PKCS_KEY_PAIR_GEN),
+    K(CKM_RSA_PKCS),
+    K(CKM_RSA_X_509),
+    K(CKM_RSA_PKCS_OAEP),
+    K(CKM_RSA_PKCS_PSS),
+    K(CKM_SHA1_RSA_PKCS),
+    K(CKM_SHA256_RSA_PKCS),
+    K(CKM_SHA384_RSA_PKCS),
+    K(CKM_SHA512_RSA_PKCS),
+    K(CKM_SHA256_RSA_PKCS_PSS),
+    K(CKM_SHA384_RSA_PKCS_PSS),
+    K(CKM_SHA512_RSA_PKCS_PSS),
+    K(CKM_SHA_1),
+    K(CKM_SHA224),
+    K(CKM_SHA256),
+    K(CKM_SHA384),
+    K(CKM_SHA512),
+    K(CKM_SHA256_HMAC),
+    K(CKM_SHA384_HMAC),
+    K(CKM_SHA512_HMAC),
+    K(CKM_GENERIC_SECRET_KEY_GEN),
+    K(CKM_EC_KEY_PAIR_GEN),
+    K(CKM_ECDSA),
+    K(CKM_ECDSA_SHA1),
+    K(CKM_ECDSA_SHA256),
+    K(CKM_ECDSA_SHA384),
+    K(CKM_ECDSA_SHA512),
+    K(CKM_ECDH1_DERIVE),
+    K(CKM_ECDH1_COFACTOR_DERIVE),
+    K(CKM_EDDSA),
+    K(CKM_EC_EDWARDS_KEY_PAIR_GEN),
+    K(CKM_AES_KEY_GEN),
+    K(CKM_AES_ECB),
+    K(CKM_AES_CBC),
+    K(CKM_AES_CBC_PAD),
+    K(CKM_AES_CTR),
+    K(CKM_AES_GCM),
+    K(CKM_AES_CMAC),
 };
 #undef K
 

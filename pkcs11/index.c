@@ -151,7 +151,8 @@ void index_remove(struct object_index *x, uint32_t at)
     free(o->id);
     free(o->label);
     *o = (struct object){.next = {OBJECT_NONE, OBJECT_NONE, OBJECT_NONE}};
-    /* Refreshes add behind what they remove: give places at the end back, so that the array does not creep. */
+    /* Refreshes add behind what they remove: give places at the end back, so that the array does not creep.
+     */
     while (x->n > 0 && !x->item[x->n - 1].class)
         x->n--;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handles of the token's objects by id, label and fingerprint. A token searches linearly (150 ms among 10,000
- * objects, interop.md), so we search here. Knows nothing of sessions; a hit is only a hint that the caller validates.
- * Pure data structure; thread: whoever owns the token's session. */
+ * objects, interop.md), so we search here. Knows nothing of sessions; a hit is only a hint that the caller
+ * validates. Pure data structure; thread: whoever owns the token's session. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,15 +10,16 @@
 
 #include "plugin/base/cleanup.h"
 
-#define OBJECT_NONE UINT32_MAX
+#define OBJECT_NONE    UINT32_MAX
 #define OBJECT_SHA_KEY 4u /* octets of a fingerprint that a search needs at least */
 
 struct object {
     unsigned long handle;
-    unsigned class; /* one bit of enum token_class; 0 = removed, the place is reused at the next index_clear */
+    unsigned class; /* one bit of enum token_class; 0 = removed, the place is reused at the next index_clear
+                     */
     uint8_t *id;    /* malloc'ed, NULL when id_len is 0 */
     size_t id_len;
-    char *label;    /* malloc'ed, NUL-terminated, may hold any octets */
+    char *label; /* malloc'ed, NUL-terminated, may hold any octets */
     size_t label_len;
     uint8_t sha256[32];
     bool has_sha256;
@@ -53,6 +54,7 @@ struct object_key {
     size_t sha256_len; /* OBJECT_SHA_KEY..32: a prefix */
 };
 
-/* The first match after position `after` in its chain (OBJECT_NONE: from the start); OBJECT_NONE = no more. */
+/* The first match after position `after` in its chain (OBJECT_NONE: from the start); OBJECT_NONE = no more.
+ */
 uint32_t index_find(const struct object_index *x, const struct object_key *key, uint32_t after);
 uint32_t index_find_handle(const struct object_index *x, unsigned long handle, unsigned mask);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inside of pkcs11/: the token object, and what its files share.
  *
- * Two locks. `lock` guards `busy`, `waiting` and, through `busy`, everything of the session: a thread that has
- * set `busy` owns the session until token_leave(). It is never held during a module call, so that
- * token_stop() and the threads in the queue never hang with a module. `info_lock` guards what token_info() copies. */
+ * Two locks. `lock` guards `busy`, `waiting` and, through `busy`, everything of the session: a thread that
+ * has set `busy` owns the session until token_leave(). It is never held during a module call, so that
+ * token_stop() and the threads in the queue never hang with a module. `info_lock` guards what token_info()
+ * copies. */
 #pragma once
 
 #include <pthread.h>
@@ -53,7 +54,8 @@ struct token {
     char serial[17];
     struct object_index index;
     char *burnt; /* identity of the PIN file that this object saw fail, should the guard not have kept it */
-    char *tried; /* identity of the PIN file of the last login that failed otherwise: token_poll() leaves it alone */
+    char *tried; /* identity of the PIN file of the last login that failed otherwise: token_poll() leaves it
+                    alone */
 
     pthread_mutex_t info_lock;
     struct token_info info;
@@ -62,8 +64,8 @@ struct token {
 /* ---- session.c: entering, leaving, failing ---- */
 
 /* Takes the session; Cancelled when the token is being stopped. With `must_be_open`, TokenUnavailable or
- * TokenLocked with the last reason when there is no session. Puts a mark on OpenSSL's error queue, since a software
- * token shares it with us. */
+ * TokenLocked with the last reason when there is no session. Puts a mark on OpenSSL's error queue, since a
+ * software token shares it with us. */
 int token_enter(struct token *t, bool must_be_open, struct mef_error *reterr);
 void token_leave(struct token *t);
 static inline void token_leavep(struct token **t)
@@ -72,9 +74,10 @@ static inline void token_leavep(struct token **t)
         token_leave(*t);
 }
 
-/* Turns a failed call into word and sentence, and follows its effect on the session and the state. After this the
- * session may be gone and the index empty. `advice` may be NULL. */
-int token_fail_call(struct token *t, const char *call, CK_RV rv, const char *advice, struct mef_error *reterr);
+/* Turns a failed call into word and sentence, and follows its effect on the session and the state. After this
+ * the session may be gone and the index empty. `advice` may be NULL. */
+int token_fail_call(struct token *t, const char *call, CK_RV rv, const char *advice,
+                    struct mef_error *reterr);
 /* Sets the state; `why` is kept for token_info() and may be NULL. Emits the event of a transition. */
 void token_set_state(struct token *t, enum token_state s, const struct mef_error *why);
 void token_set_state_as(struct token *t, enum token_state s, const struct mef_error *why, enum event_id id);
@@ -90,7 +93,8 @@ int token_load_modules(struct token *t, struct mef_error *reterr);
 void token_unload_modules(struct token *t);
 /* Finds the one token of the URI: sets f, slot, token, name, serial and the info. */
 int token_find_slot(struct token *t, struct mef_error *reterr);
-void token_trim(const unsigned char *field, size_t len, char *dst, size_t room); /* CK_CHAR padded by blanks */
+void token_trim(const unsigned char *field, size_t len, char *dst,
+                size_t room); /* CK_CHAR padded by blanks */
 
 /* ---- pin.c ---- */
 
@@ -103,20 +107,22 @@ bool token_pin_worth_trying(struct token *t);
 
 /* Reads all objects of the classes anew. */
 int token_refresh(struct token *t, unsigned mask, struct mef_error *reterr);
-/* A validated hit: 0 and its handle and position; -ENOENT without a sentence; else failed. Looks into the token
- * itself when the index has none. `ret_at` may be NULL. */
+/* A validated hit: 0 and its handle and position; -ENOENT without a sentence; else failed. Looks into the
+ * token itself when the index has none. `ret_at` may be NULL. */
 int token_lookup(struct token *t, const struct object_key *key, CK_OBJECT_HANDLE *ret, uint32_t *ret_at,
                  struct mef_error *reterr);
-/* All objects in the token with this id or label (one of both is NULL) and these classes; *ret is malloc'ed. */
+/* All objects in the token with this id or label (one of both is NULL) and these classes; *ret is malloc'ed.
+ */
 int token_search(struct token *t, unsigned mask, const uint8_t *id, size_t id_len, const char *label,
                  CK_OBJECT_HANDLE **ret, size_t *ret_n, struct mef_error *reterr);
 /* One attribute of variable length, at most `max` octets, malloc'ed. -ENODATA: absent or sensitive. */
-int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size_t max, uint8_t **ret, size_t *ret_len,
-               struct mef_error *reterr);
+int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size_t max, uint8_t **ret,
+               size_t *ret_len, struct mef_error *reterr);
 /* Destroys and forgets. An object that is gone already is a success. */
 int token_destroy(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr);
 /* C_CreateObject and index. */
-int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *ret, struct mef_error *reterr);
+int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *ret,
+                 struct mef_error *reterr);
 /* Adds one object that is in the token to the index. */
 int token_index_handle(struct token *t, CK_OBJECT_HANDLE h);
 int token_check_id(const uint8_t *id, size_t id_len, struct mef_error *reterr);

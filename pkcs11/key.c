@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Key pairs (MC-20): made in the token, never leaving it. P-256 now; another type adds a generator and a signer.
- * Thread: any, blocking. */
+/* Key pairs (MC-20): made in the token, never leaving it. P-256 now; another type adds a generator and a
+ * signer. Thread: any, blocking. */
 #include "pkcs11/internal.h"
 
 #include <errno.h>
@@ -25,7 +25,8 @@ static struct object_key by_id(unsigned mask, const uint8_t *id, size_t id_len)
 }
 
 /* The point of a public key object; tokens return it as DER OCTET STRING, some bare. */
-static int read_point(struct token *t, CK_OBJECT_HANDLE h, uint8_t ret[P256_POINT_LEN], struct mef_error *reterr)
+static int read_point(struct token *t, CK_OBJECT_HANDLE h, uint8_t ret[P256_POINT_LEN],
+                      struct mef_error *reterr)
 {
     _cleanup_(freep) uint8_t *params = NULL, *point = NULL;
     size_t params_len = 0, len = 0;
@@ -41,16 +42,16 @@ static int read_point(struct token *t, CK_OBJECT_HANDLE h, uint8_t ret[P256_POIN
         p += 2;
         len -= 2;
     }
-    if (r < 0 || params_len != sizeof oid_p256 || memcmp(params, oid_p256, sizeof oid_p256) != 0 || len != P256_POINT_LEN ||
-        p[0] != POINT_CONVERSION_UNCOMPRESSED)
-        return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': the public key is no P-256 key, which alone is supported",
-                        t->name);
+    if (r < 0 || params_len != sizeof oid_p256 || memcmp(params, oid_p256, sizeof oid_p256) != 0 ||
+        len != P256_POINT_LEN || p[0] != POINT_CONVERSION_UNCOMPRESSED)
+        return mef_fail(reterr, MEF_ERROR_FAILED,
+                        "token '%s': the public key is no P-256 key, which alone is supported", t->name);
     memcpy(ret, p, P256_POINT_LEN);
     return 0;
 }
 
-static int sign_raw(struct token *t, CK_OBJECT_HANDLE h, const uint8_t *digest, size_t digest_len, uint8_t ret_rs[64],
-                    struct mef_error *reterr)
+static int sign_raw(struct token *t, CK_OBJECT_HANDLE h, const uint8_t *digest, size_t digest_len,
+                    uint8_t ret_rs[64], struct mef_error *reterr)
 {
     CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
     uint8_t rs[64];
@@ -69,14 +70,16 @@ static int sign_raw(struct token *t, CK_OBJECT_HANDLE h, const uint8_t *digest, 
     if (rv != CKR_OK)
         return token_fail_call(t, "C_Sign", rv, NULL, reterr);
     if (len != sizeof rs)
-        return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': C_Sign returned %lu octets, %zu are right for P-256",
-                        t->name, len, sizeof rs);
+        return mef_fail(reterr, MEF_ERROR_FAILED,
+                        "token '%s': C_Sign returned %lu octets, %zu are right for P-256", t->name, len,
+                        sizeof rs);
     memcpy(ret_rs, rs, sizeof rs);
     return 0;
 }
 
 /* r || s as the DER that OpenSSL verifies. */
-static int verify_raw(EVP_PKEY *key, struct token *t, const uint8_t *digest, size_t digest_len, const uint8_t rs[64])
+static int verify_raw(EVP_PKEY *key, struct token *t, const uint8_t *digest, size_t digest_len,
+                      const uint8_t rs[64])
 {
     _cleanup_(freep) uint8_t *der = NULL;
     size_t der_len;
@@ -84,7 +87,7 @@ static int verify_raw(EVP_PKEY *key, struct token *t, const uint8_t *digest, siz
 
     if (token_ecdsa_to_der(rs, &der, &der_len) < 0)
         return 0;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(t->libctx, key, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(t->libctx, key, "provider=default");
     if (ctx && EVP_PKEY_verify_init(ctx) > 0)
         ok = EVP_PKEY_verify(ctx, der, der_len, digest, digest_len) == 1;
     EVP_PKEY_CTX_free(ctx);
@@ -128,11 +131,12 @@ static int check_private(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *
         return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
     if (sensitive && !extractable)
         return 0;
-    return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s' made a private key that could leave it: use another token",
-                    t->name);
+    return mef_fail(reterr, MEF_ERROR_FAILED,
+                    "token '%s' made a private key that could leave it: use another token", t->name);
 }
 
-static int generate(struct token *t, const uint8_t *id, size_t id_len, const char *label, struct mef_error *reterr)
+static int generate(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                    struct mef_error *reterr)
 {
     CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     CK_OBJECT_HANDLE public_key = 0, private_key = 0;
@@ -154,12 +158,14 @@ static int generate(struct token *t, const uint8_t *id, size_t id_len, const cha
         {CKA_ID, (void *)(uintptr_t)id, id_len},
         {CKA_LABEL, (void *)(uintptr_t)label, strlen(label)},
     };
-    CK_RV rv = t->f->C_GenerateKeyPair(t->session, &mechanism, public_template, ELEMENTS(public_template),
-                                       private_template, ELEMENTS(private_template), &public_key, &private_key);
+    CK_RV rv =
+        t->f->C_GenerateKeyPair(t->session, &mechanism, public_template, ELEMENTS(public_template),
+                                private_template, ELEMENTS(private_template), &public_key, &private_key);
 
     if (rv != CKR_OK)
         return token_fail_call(t, "C_GenerateKeyPair", rv,
-                               rv == CKR_MECHANISM_INVALID ? "the token cannot make P-256 keys" : NULL, reterr);
+                               rv == CKR_MECHANISM_INVALID ? "the token cannot make P-256 keys" : NULL,
+                               reterr);
     if (token_state(t) == TOKEN_FULL)
         token_set_state(t, TOKEN_PRESENT, NULL);
     int r = check_private(t, private_key, reterr);
@@ -192,8 +198,9 @@ static int point_of_cert(struct token *t, const uint8_t *id, size_t id_len, uint
     const unsigned char *p = der;
     X509 *cert = d2i_X509(NULL, &p, (long)len);
     EVP_PKEY *public_key = cert ? X509_get0_pubkey(cert) : NULL;
-    r = public_key && EVP_PKEY_get_octet_string_param(public_key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, ret, P256_POINT_LEN,
-                                                      &n) == 1 &&
+    r = public_key &&
+                EVP_PKEY_get_octet_string_param(public_key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, ret,
+                                                P256_POINT_LEN, &n) == 1 &&
                 n == P256_POINT_LEN
             ? 0
             : -ENOENT;
@@ -243,9 +250,11 @@ static int clear_halves(struct token *t, const uint8_t *id, size_t id_len, struc
 }
 
 /* Whether a usable pair is there, finishing half a one: 1 yes, 0 a new pair must be made, negative failed. */
-static int usable_pair(struct token *t, const uint8_t *id, size_t id_len, const char *label, struct mef_error *reterr)
+static int usable_pair(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                       struct mef_error *reterr)
 {
-    struct object_key private = by_id(TOKEN_PRIVATE_KEY, id, id_len), public = by_id(TOKEN_PUBLIC_KEY, id, id_len);
+    struct object_key private = by_id(TOKEN_PRIVATE_KEY, id, id_len),
+                      public = by_id(TOKEN_PUBLIC_KEY, id, id_len);
     CK_OBJECT_HANDLE private_key, public_key;
     uint8_t point[P256_POINT_LEN];
     int r = token_lookup(t, &private, &private_key, NULL, reterr);
@@ -267,7 +276,8 @@ static int usable_pair(struct token *t, const uint8_t *id, size_t id_len, const 
     return halves_fit(t, private_key, point, reterr);
 }
 
-int token_generate_p256(struct token *t, const uint8_t *id, size_t id_len, const char *label, struct mef_error *reterr)
+int token_generate_p256(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                        struct mef_error *reterr)
 {
     int r = token_check_id(id, id_len, reterr);
 
@@ -295,7 +305,8 @@ int token_generate_p256(struct token *t, const uint8_t *id, size_t id_len, const
 static int find_pair(struct token *t, const uint8_t *id, size_t id_len, CK_OBJECT_HANDLE *ret_public,
                      struct mef_error *reterr)
 {
-    struct object_key private = by_id(TOKEN_PRIVATE_KEY, id, id_len), public = by_id(TOKEN_PUBLIC_KEY, id, id_len);
+    struct object_key private = by_id(TOKEN_PRIVATE_KEY, id, id_len),
+                      public = by_id(TOKEN_PUBLIC_KEY, id, id_len);
     CK_OBJECT_HANDLE h;
     int r = token_lookup(t, &private, &h, NULL, reterr);
 
@@ -321,7 +332,8 @@ int token_find_key(struct token *t, const uint8_t *id, size_t id_len, struct mef
     return r;
 }
 
-int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret_xy[64], struct mef_error *reterr)
+int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret_xy[64],
+                     struct mef_error *reterr)
 {
     uint8_t point[P256_POINT_LEN];
     CK_OBJECT_HANDLE h;
@@ -340,7 +352,8 @@ int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t 
     return r;
 }
 
-int token_public_to_evp(struct token *t, const uint8_t *id, size_t id_len, EVP_PKEY **ret, struct mef_error *reterr)
+int token_public_to_evp(struct token *t, const uint8_t *id, size_t id_len, EVP_PKEY **ret,
+                        struct mef_error *reterr)
 {
     uint8_t point[P256_POINT_LEN] = {POINT_CONVERSION_UNCOMPRESSED};
     int r = token_public_key(t, id, id_len, point + 1, reterr);
@@ -349,20 +362,22 @@ int token_public_to_evp(struct token *t, const uint8_t *id, size_t id_len, EVP_P
         return r;
     EVP_PKEY *key = provider_point_to_evp(t->libctx, point);
     if (!key)
-        return mef_fail(reterr, MEF_ERROR_FAILED, "the public key in token '%s' is not on its curve", t->name);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "the public key in token '%s' is not on its curve",
+                        t->name);
     *ret = key;
     return 0;
 }
 
-int token_sign_p256(struct token *t, const uint8_t *id, size_t id_len, const uint8_t *digest, size_t digest_len,
-                    uint8_t ret_rs[64], struct mef_error *reterr)
+int token_sign_p256(struct token *t, const uint8_t *id, size_t id_len, const uint8_t *digest,
+                    size_t digest_len, uint8_t ret_rs[64], struct mef_error *reterr)
 {
     struct object_key key = by_id(TOKEN_PRIVATE_KEY, id, id_len);
     CK_OBJECT_HANDLE h;
     int r = token_check_id(id, id_len, reterr);
 
     if (r == 0 && (digest_len < 1 || digest_len > 64))
-        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "a digest of %zu octets: 1 to 64 are taken", digest_len);
+        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "a digest of %zu octets: 1 to 64 are taken",
+                     digest_len);
     if (r == 0)
         r = token_enter(t, true, reterr);
     if (r < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which module, which slot: loading through p11-kit (managed modules, so that C_Initialize is counted and shared
- * with the host) and matching the URI of RFC 7512. Slot numbers are never used: tokens renumber them.
+/* Which module, which slot: loading through p11-kit (managed modules, so that C_Initialize is counted and
+ * shared with the host) and matching the URI of RFC 7512. Slot numbers are never used: tokens renumber them.
  * Ownership: the token object owns the list of modules. Thread: the owner of the session. */
 #include "pkcs11/internal.h"
 
@@ -12,7 +12,7 @@
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 
-#define SLOTS_MAX 256u
+#define SLOTS_MAX      256u
 #define MECHANISMS_MAX 512u
 
 void token_trim(const unsigned char *field, size_t len, char *dst, size_t room)
@@ -37,9 +37,10 @@ static int take_pin_source(struct token *t, const char *source, struct mef_error
             path += strncmp(path, "//localhost/", 12) == 0 ? 11 : 2;
     }
     if (path[0] != '/')
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
-                        "the token URI has the pin-source '%s': only an absolute path or file: with one can be used",
-                        source);
+        return mef_fail(
+            reterr, MEF_ERROR_INVALID_ARGUMENTS,
+            "the token URI has the pin-source '%s': only an absolute path or file: with one can be used",
+            source);
     if (t->pin_file)
         return 0;
     t->pin_file = strdup(path);
@@ -53,16 +54,18 @@ int token_parse_uri(struct token *t, struct mef_error *reterr)
     int r;
 
     if (strlen(t->uri_text) > LIMIT_URI)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the token URI is longer than %u octets", LIMIT_URI);
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the token URI is longer than %u octets",
+                        LIMIT_URI);
     t->uri = p11_kit_uri_new();
     if (!t->uri)
         return -ENOMEM;
     r = p11_kit_uri_parse(t->uri_text, P11_KIT_URI_FOR_ANY, t->uri);
     /* Before anything that prints the URI: it may hold a PIN. */
     if (strstr(t->uri_text, "pin-value"))
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
-                        "the token URI has a pin-value: a PIN does not belong into a configuration; put it into a "
-                        "file and use pin-file, pin-source or a systemd credential");
+        return mef_fail(
+            reterr, MEF_ERROR_INVALID_ARGUMENTS,
+            "the token URI has a pin-value: a PIN does not belong into a configuration; put it into a "
+            "file and use pin-file, pin-source or a systemd credential");
     if (r == P11_KIT_URI_NO_MEMORY)
         return -ENOMEM;
     if (r != P11_KIT_URI_OK)
@@ -72,9 +75,10 @@ int token_parse_uri(struct token *t, struct mef_error *reterr)
         return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
                         "the token URI '%s' has an attribute that is not known: take it out", t->uri_text);
     if (p11_kit_uri_get_slot_id(t->uri) != (CK_SLOT_ID)-1)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
-                        "the token URI '%s' names a slot number: they change; name the token (token=, serial=)",
-                        t->uri_text);
+        return mef_fail(
+            reterr, MEF_ERROR_INVALID_ARGUMENTS,
+            "the token URI '%s' names a slot number: they change; name the token (token=, serial=)",
+            t->uri_text);
     if (p11_kit_uri_get_attributes(t->uri, &attributes) && attributes > 0)
         return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
                         "the token URI '%s' names an object: leave out object=, type= and id=", t->uri_text);
@@ -94,8 +98,9 @@ static int load_one(struct token *t, const char *path, struct mef_error *reterr)
     list[0] = p11_kit_module_load(path, 0);
     if (!list[0]) {
         free(list);
-        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                        "the PKCS#11 module '%s' cannot be loaded: is the path right and the package installed?", path);
+        return mef_fail(
+            reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
+            "the PKCS#11 module '%s' cannot be loaded: is the path right and the package installed?", path);
     }
     rv = p11_kit_module_initialize(list[0]);
     if (rv != CKR_OK) {
@@ -119,8 +124,9 @@ int token_load_modules(struct token *t, struct mef_error *reterr)
         return load_one(t, path, reterr);
     t->modules = p11_kit_modules_load_and_initialize(0);
     if (!t->modules)
-        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                        "p11-kit cannot load its modules: see 'p11-kit list-modules', or set [token] module=");
+        return mef_fail(
+            reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
+            "p11-kit cannot load its modules: see 'p11-kit list-modules', or set [token] module=");
     return 0;
 }
 
@@ -277,7 +283,8 @@ static int remember(struct token *t, const struct found *found)
     fresh.serial = strdup(t->serial);
     fresh.uri = format_uri(&t->token);
     fresh.mechanisms = read_mechanisms(t->f, t->slot);
-    if (!fresh.label || !fresh.manufacturer || !fresh.model || !fresh.serial || !fresh.uri || !fresh.mechanisms) {
+    if (!fresh.label || !fresh.manufacturer || !fresh.model || !fresh.serial || !fresh.uri ||
+        !fresh.mechanisms) {
         token_info_clear(&fresh);
         return -ENOMEM;
     }
@@ -304,17 +311,19 @@ int token_find_slot(struct token *t, struct mef_error *reterr)
         return remember(t, &found);
     if (found.matches > 1)
         return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                        "%u tokens fit the URI '%s': make it narrower, with serial= or manufacturer=", found.matches,
-                        t->uri_text);
+                        "%u tokens fit the URI '%s': make it narrower, with serial= or manufacturer=",
+                        found.matches, t->uri_text);
     if (found.blank)
-        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                        "the token that fits the URI '%s' is not initialized: initialize it and set a user PIN",
-                        t->uri_text);
+        return mef_fail(
+            reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
+            "the token that fits the URI '%s' is not initialized: initialize it and set a user PIN",
+            t->uri_text);
     if (found.rv != CKR_OK)
         return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                        "no token fits the URI '%s' and a module failed in C_GetSlotList with %s", t->uri_text,
-                        token_ckr_name(found.rv, name));
-    return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                    "no token fits the URI '%s' (%u other tokens are there): insert it, or see 'p11tool --list-tokens'",
-                    t->uri_text, found.tokens);
+                        "no token fits the URI '%s' and a module failed in C_GetSlotList with %s",
+                        t->uri_text, token_ckr_name(found.rv, name));
+    return mef_fail(
+        reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
+        "no token fits the URI '%s' (%u other tokens are there): insert it, or see 'p11tool --list-tokens'",
+        t->uri_text, found.tokens);
 }

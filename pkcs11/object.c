@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Objects of the token and the index over them: read in one pass, looked up by hash, validated on use, searched in
- * the token itself only when the index has none (interop.md, PKCS#11 tokens). Thread: the owner of the session. */
+/* Objects of the token and the index over them: read in one pass, looked up by hash, validated on use,
+ * searched in the token itself only when the index has none (interop.md, PKCS#11 tokens). Thread: the owner
+ * of the session. */
 #include "pkcs11/internal.h"
 
 #include <errno.h>
@@ -41,8 +42,8 @@ unsigned token_class_from_cko(CK_OBJECT_CLASS cko)
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
-int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size_t max, uint8_t **ret, size_t *ret_len,
-               struct mef_error *reterr)
+int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size_t max, uint8_t **ret,
+               size_t *ret_len, struct mef_error *reterr)
 {
     CK_ATTRIBUTE a = {type, NULL, 0};
     CK_RV rv = t->f->C_GetAttributeValue(t->session, h, &a, 1);
@@ -53,8 +54,9 @@ int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size
     if (rv != CKR_OK)
         return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
     if (a.ulValueLen > max)
-        return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': an object has an attribute of %lu octets, %zu are taken",
-                        t->name, a.ulValueLen, max);
+        return mef_fail(reterr, MEF_ERROR_FAILED,
+                        "token '%s': an object has an attribute of %lu octets, %zu are taken", t->name,
+                        a.ulValueLen, max);
     _cleanup_(freep) uint8_t *value = malloc(a.ulValueLen + 1);
     if (!value)
         return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory", t->name);
@@ -87,7 +89,8 @@ static CK_RV read_facts(struct token *t, CK_OBJECT_HANDLE h, struct facts *ret)
     CK_RV rv = t->f->C_GetAttributeValue(t->session, h, a, ELEMENTS(a));
 
     /* These three still fill in what could be read (PKCS#11 5.7.5). */
-    if (rv != CKR_OK && rv != CKR_BUFFER_TOO_SMALL && rv != CKR_ATTRIBUTE_TYPE_INVALID && rv != CKR_ATTRIBUTE_SENSITIVE)
+    if (rv != CKR_OK && rv != CKR_BUFFER_TOO_SMALL && rv != CKR_ATTRIBUTE_TYPE_INVALID &&
+        rv != CKR_ATTRIBUTE_SENSITIVE)
         return rv;
     if (a[0].ulValueLen != sizeof ret->cko)
         return CKR_ATTRIBUTE_VALUE_INVALID;
@@ -119,14 +122,15 @@ int token_index_handle(struct token *t, CK_OBJECT_HANDLE h)
         int r = token_read(t, h, CKA_VALUE, LIMIT_CERTIFICATE, &der, &len, NULL);
         if (!t->open)
             return r;
-        has_sha256 = r == 0 && len > 0 && EVP_Q_digest(t->libctx, "SHA256", NULL, der, len, sha256, NULL) == 1;
+        has_sha256 =
+            r == 0 && len > 0 && EVP_Q_digest(t->libctx, "SHA256", NULL, der, len, sha256, NULL) == 1;
     }
     return index_add(&t->index, h, class, x.id, x.id_len, x.label, x.label_len, has_sha256 ? sha256 : NULL);
 }
 
 /* All handles that fit the template. */
-static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template, CK_OBJECT_HANDLE **ret, size_t *ret_n,
-                    struct mef_error *reterr)
+static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template, CK_OBJECT_HANDLE **ret,
+                    size_t *ret_n, struct mef_error *reterr)
 {
     _cleanup_(freep) CK_OBJECT_HANDLE *all = NULL;
     size_t n = 0, room = 0;
@@ -145,7 +149,8 @@ static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template
             CK_OBJECT_HANDLE *more = reallocarray(all, room, sizeof *all);
             if (!more) {
                 (void)t->f->C_FindObjectsFinal(t->session);
-                return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory for its objects", t->name);
+                return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory for its objects",
+                                t->name);
             }
             all = more;
         }
@@ -156,8 +161,8 @@ static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template
         if (n > TOKEN_OBJECTS_MAX) {
             (void)t->f->C_FindObjectsFinal(t->session);
             return mef_fail(reterr, MEF_ERROR_FAILED,
-                            "token '%s' holds more than %u objects: delete some, or use a token of its own", t->name,
-                            TOKEN_OBJECTS_MAX);
+                            "token '%s' holds more than %u objects: delete some, or use a token of its own",
+                            t->name, TOKEN_OBJECTS_MAX);
         }
     }
     (void)t->f->C_FindObjectsFinal(t->session);
@@ -188,11 +193,11 @@ int token_refresh(struct token *t, unsigned mask, struct mef_error *reterr)
     for (size_t i = 0; i < n; i++) {
         r = token_index_handle(t, all[i]);
         if (r < 0 && t->open)
-            return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': its objects could not be read: %s", t->name,
-                            strerrordesc_np(-r));
+            return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': its objects could not be read: %s",
+                            t->name, strerrordesc_np(-r));
         if (r < 0)
-            return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE, "token '%s' vanished while its objects were read",
-                            t->name);
+            return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
+                            "token '%s' vanished while its objects were read", t->name);
     }
     return 0;
 }
@@ -238,8 +243,9 @@ static int still_true(struct token *t, uint32_t at, struct mef_error *reterr)
         return 0;
     if (rv != CKR_OK)
         return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
-    return token_class_from_cko(x.cko) == o->class && x.id_len == o->id_len && memcmp(x.id, o->id, x.id_len) == 0 &&
-           x.label_len == o->label_len && memcmp(x.label, o->label, x.label_len) == 0;
+    return token_class_from_cko(x.cko) == o->class && x.id_len == o->id_len &&
+           (o->id_len == 0 || memcmp(x.id, o->id, o->id_len) == 0) && x.label_len == o->label_len &&
+           memcmp(x.label, o->label, x.label_len) == 0;
 }
 
 /* What the index has none of, another program may have made since: asks the token. */
@@ -301,13 +307,15 @@ int token_lookup(struct token *t, const struct object_key *key, CK_OBJECT_HANDLE
 
 /* ---- changing ----------------------------------------------------------------------------------------- */
 
-int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *ret, struct mef_error *reterr)
+int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *ret,
+                 struct mef_error *reterr)
 {
     CK_OBJECT_HANDLE h = 0;
     CK_RV rv = t->f->C_CreateObject(t->session, template, n, &h);
 
     if (rv != CKR_OK)
-        return token_fail_call(t, "C_CreateObject", rv, rv == CKR_DEVICE_MEMORY ? "delete objects of it" : NULL, reterr);
+        return token_fail_call(t, "C_CreateObject", rv,
+                               rv == CKR_DEVICE_MEMORY ? "delete objects of it" : NULL, reterr);
     if (token_state(t) == TOKEN_FULL)
         token_set_state(t, TOKEN_PRESENT, NULL);
     /* It is in the token; an index without it only costs a search later. */
@@ -352,13 +360,15 @@ int token_not_found(struct token *t, const char *what, const uint8_t *id, size_t
     char hex[2 * TOKEN_ID_MAX + 1] = "";
 
     if (!id)
-        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "token '%s' has no %s with the label '%s'", t->name, what, label);
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "token '%s' has no %s with the label '%s'", t->name,
+                        what, label);
     hex_encode(id, id_len, hex);
     return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "token '%s' has no %s with the id '%s'", t->name, what, hex);
 }
 
 /* Destroys the handles of one search. */
-static int delete_handles(struct token *t, const CK_OBJECT_HANDLE *h, size_t n, unsigned *ret_n, struct mef_error *reterr)
+static int delete_handles(struct token *t, const CK_OBJECT_HANDLE *h, size_t n, unsigned *ret_n,
+                          struct mef_error *reterr)
 {
     int r = n ? token_check_writable(t, "deleting objects", reterr) : 0;
 
@@ -394,7 +404,8 @@ int token_delete_id(struct token *t, unsigned mask, const uint8_t *id, size_t id
     return r < 0 ? r : delete_found(t, mask, id, id_len, NULL, ret_n, reterr);
 }
 
-int token_delete_label(struct token *t, unsigned mask, const char *label, unsigned *ret_n, struct mef_error *reterr)
+int token_delete_label(struct token *t, unsigned mask, const char *label, unsigned *ret_n,
+                       struct mef_error *reterr)
 {
     int r = token_check_label(label, reterr);
 
@@ -404,7 +415,8 @@ int token_delete_label(struct token *t, unsigned mask, const char *label, unsign
 /* ---- enumerating -------------------------------------------------------------------------------------- */
 
 /* A copy of the chosen part of the index, so that the callback may use the token. */
-static int copy_index(struct token *t, unsigned mask, bool fresh, struct object_index *ret, struct mef_error *reterr)
+static int copy_index(struct token *t, unsigned mask, bool fresh, struct object_index *ret,
+                      struct mef_error *reterr)
 {
     int r = token_enter(t, true, reterr);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The PIN: read from a file, used once, wiped. A PIN that the token called wrong is never sent again from the same
- * file, since cards lock after a few attempts; what identifies the file is never derived from its content.
- * Thread: the owner of the session. */
+/* The PIN: read from a file, used once, wiped. A PIN that the token called wrong is never sent again from the
+ * same file, since cards lock after a few attempts; what identifies the file is never derived from its
+ * content. Thread: the owner of the session. */
 #include "pkcs11/internal.h"
 
 #include <errno.h>
@@ -59,15 +59,16 @@ static int read_pin(struct token *t, struct secret **ret, char identity[IDENTITY
     size_t len = 0;
 
     if (fd < 0)
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' cannot be opened: %s", t->name,
-                        t->pin_file, strerrordesc_np(errno));
+        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' cannot be opened: %s",
+                        t->name, t->pin_file, strerrordesc_np(errno));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' is not a regular file", t->name,
-                        t->pin_file);
+        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' is not a regular file",
+                        t->name, t->pin_file);
     if (st.st_mode & (S_IROTH | S_IWOTH))
-        event_emit(&t->sink, &(struct event){.id = EVENT_TOKEN_PIN_EXPOSED, .token = t->name},
-                   "all users can read the PIN file '%s' of token '%s': take their access away with chmod o= '%s'",
-                   t->pin_file, t->name, t->pin_file);
+        event_emit(
+            &t->sink, &(struct event){.id = EVENT_TOKEN_PIN_EXPOSED, .token = t->name},
+            "all users can read the PIN file '%s' of token '%s': take their access away with chmod o= '%s'",
+            t->pin_file, t->name, t->pin_file);
     file_identity(&st, identity);
     if (secret_new(LIMIT_PIN + 2, &pin) < 0)
         return mef_fail(why, MEF_ERROR_FAILED, "token '%s': out of memory for the PIN", t->name);
@@ -76,8 +77,8 @@ static int read_pin(struct token *t, struct secret **ret, char identity[IDENTITY
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' cannot be read: %s", t->name,
-                            t->pin_file, strerrordesc_np(errno));
+            return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' cannot be read: %s",
+                            t->name, t->pin_file, strerrordesc_np(errno));
         if (n == 0)
             break;
         len += (size_t)n;
@@ -85,10 +86,11 @@ static int read_pin(struct token *t, struct secret **ret, char identity[IDENTITY
     if (len > 0 && pin->data[len - 1] == '\n')
         len--;
     if (len == 0)
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' is empty", t->name, t->pin_file);
+        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' is empty", t->name,
+                        t->pin_file);
     if (len > LIMIT_PIN)
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' is longer than %u octets", t->name,
-                        t->pin_file, LIMIT_PIN);
+        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s': the PIN file '%s' is longer than %u octets",
+                        t->name, t->pin_file, LIMIT_PIN);
     pin->len = len;
     *ret = TAKE_PTR(pin);
     return 0;
@@ -99,32 +101,37 @@ static void burn(struct token *t, const char *identity)
     free(t->burnt);
     t->burnt = strdup(identity);
     if (t->guard.burn && t->guard.burn(t->guard.ctx, t->serial, identity) < 0)
-        event_emit(&t->sink, &(struct event){.id = EVENT_STORE_FAILED, .token = t->name, .error = "Failed"},
-                   "it could not be stored that the PIN in '%s' is wrong: after a restart it may be tried once more",
-                   t->pin_file);
+        event_emit(
+            &t->sink, &(struct event){.id = EVENT_STORE_FAILED, .token = t->name, .error = "Failed"},
+            "it could not be stored that the PIN in '%s' is wrong: after a restart it may be tried once more",
+            t->pin_file);
 }
 
 /* Reasons not to try at all; 0 = go on. */
 static int check_before(struct token *t, struct mef_error *why)
 {
     if (t->token.flags & CKF_USER_PIN_LOCKED)
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED,
-                        "token '%s' has locked its user PIN after wrong attempts: unlock it with the SO PIN or PUK",
-                        t->name);
+        return mef_fail(
+            why, MEF_ERROR_TOKEN_LOCKED,
+            "token '%s' has locked its user PIN after wrong attempts: unlock it with the SO PIN or PUK",
+            t->name);
     if (!(t->token.flags & CKF_USER_PIN_INITIALIZED))
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s' has no user PIN yet: initialize it", t->name);
-    if (!t->pin_file)
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED,
-                        "token '%s' wants a PIN and none is configured: set [token] pin-file=, a pin-source in the "
-                        "URI, or the systemd credential mefclient.pin",
+        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s' has no user PIN yet: initialize it",
                         t->name);
+    if (!t->pin_file)
+        return mef_fail(
+            why, MEF_ERROR_TOKEN_LOCKED,
+            "token '%s' wants a PIN and none is configured: set [token] pin-file=, a pin-source in the "
+            "URI, or the systemd credential mefclient.pin",
+            t->name);
     /* A credential is a new file at each start, so the record of burnt files cannot recognize it: leave
      * the last attempt of the token to a person. */
     if (t->pin_origin == PIN_CREDENTIALS && (t->token.flags & CKF_USER_PIN_FINAL_TRY))
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED,
-                        "token '%s' allows one more attempt before it locks: check the credential '%s', then log in "
-                        "once by hand",
-                        t->name, t->pin_file);
+        return mef_fail(
+            why, MEF_ERROR_TOKEN_LOCKED,
+            "token '%s' allows one more attempt before it locks: check the credential '%s', then log in "
+            "once by hand",
+            t->name, t->pin_file);
     return 0;
 }
 
@@ -133,8 +140,9 @@ static int login_failed(struct token *t, CK_RV rv, const char *identity, struct 
     struct mef_error why;
 
     if (rv != CKR_PIN_INCORRECT) {
-        int r = token_fail_call(t, "C_Login", rv,
-                                rv == CKR_PIN_LOCKED ? "unlock the user PIN with the SO PIN or PUK" : NULL, &why);
+        int r =
+            token_fail_call(t, "C_Login", rv,
+                            rv == CKR_PIN_LOCKED ? "unlock the user PIN with the SO PIN or PUK" : NULL, &why);
         /* A token that is gone or broken keeps that state; anything else means that we are not let in. */
         if (t->open) {
             free(t->tried);
@@ -146,10 +154,11 @@ static int login_failed(struct token *t, CK_RV rv, const char *identity, struct 
         return r;
     }
     burn(t, identity);
-    (void)mef_fail(&why, MEF_ERROR_TOKEN_LOCKED,
-                   "token '%s': C_Login failed with CKR_PIN_INCORRECT: the PIN in '%s' is wrong and will not be tried "
-                   "again; write the right PIN to that file",
-                   t->name, t->pin_file);
+    (void)mef_fail(
+        &why, MEF_ERROR_TOKEN_LOCKED,
+        "token '%s': C_Login failed with CKR_PIN_INCORRECT: the PIN in '%s' is wrong and will not be tried "
+        "again; write the right PIN to that file",
+        t->name, t->pin_file);
     return locked(t, &why, EVENT_TOKEN_PIN_WRONG, reterr);
 }
 
@@ -174,10 +183,11 @@ int token_login(struct token *t, struct mef_error *reterr)
     int burnt = pin_burnt(t, identity);
     if (burnt != 0) {
         (void)mef_fail(&why, MEF_ERROR_TOKEN_LOCKED,
-                       burnt > 0 ? "token '%s': the PIN in '%s' was wrong before and is not tried again; write the "
-                                   "right PIN to that file"
-                                 : "token '%s': it cannot be read from the store whether the PIN in '%s' was wrong "
-                                   "before, so it is not tried",
+                       burnt > 0
+                           ? "token '%s': the PIN in '%s' was wrong before and is not tried again; write the "
+                             "right PIN to that file"
+                           : "token '%s': it cannot be read from the store whether the PIN in '%s' was wrong "
+                             "before, so it is not tried",
                        t->name, t->pin_file);
         return locked(t, &why, EVENT_TOKEN_FAILED, reterr);
     }

@@ -10,14 +10,14 @@
 
 #include "pkcs11/token.h"
 
-#define PROVIDER_NAME "mefclient"
+#define PROVIDER_NAME       "mefclient"
 #define PROVIDER_PROPERTIES "provider=" PROVIDER_NAME
 /* Our own parameter of fromdata(): a pointer to the struct provider_key that the EVP_PKEY shall hold. */
 #define PROVIDER_PARAM_KEY "mefclient-key"
 
-#define P256_GROUP "prime256v1"
+#define P256_GROUP     "prime256v1"
 #define P256_POINT_LEN 65u /* 04 X Y */
-#define P256_DER_MAX 72u   /* the longest ECDSA-Sig-Value: 2 + 2 * (2 + 33) */
+#define P256_DER_MAX   72u /* the longest ECDSA-Sig-Value: 2 + 2 * (2 + 33) */
 
 /* One key pair, or a public key alone. Another key type gets its own member beside `point`. */
 struct provider_key {

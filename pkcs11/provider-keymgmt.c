@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Key management of our provider: EC keys of the token, by reference. Public parts come out, private ones never.
- * Thread: any; keys are immutable and counted. */
+/* Key management of our provider: EC keys of the token, by reference. Public parts come out, private ones
+ * never. Thread: any; keys are immutable and counted. */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/params.h>
@@ -21,8 +21,8 @@ static void key_free(void *key)
 static void *key_dup(const void *key, int selection)
 {
     const struct provider_key *from = key;
-    struct provider_key *k = provider_key_new(from->libctx,
-                                              selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY ? from->token : NULL);
+    struct provider_key *k =
+        provider_key_new(from->libctx, selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY ? from->token : NULL);
 
     if (!k)
         return NULL;
@@ -81,7 +81,8 @@ static int import_reference(struct provider_key *k, const OSSL_PARAM *p)
     return 1;
 }
 
-/* A public key of another provider, for comparing it with ours. Private parts are refused: they belong into a token. */
+/* A public key of another provider, for comparing it with ours. Private parts are refused: they belong into a
+ * token. */
 static int key_import(void *key, int selection, const OSSL_PARAM params[])
 {
     struct provider_key *k = key;
@@ -213,7 +214,10 @@ static const char *operation_name(int operation)
     return operation == OSSL_OP_SIGNATURE ? "ECDSA" : NULL;
 }
 
-#define FN(id, f) {OSSL_FUNC_KEYMGMT_##id, (void (*)(void))f}
+#define FN(id, f)                                                                                            \
+    {                                                                                                        \
+        OSSL_FUNC_KEYMGMT_##id, (void (*)(void))f                                                            \
+    }
 static const OSSL_DISPATCH ec_functions[] = {
     FN(NEW, key_new),
     FN(FREE, key_free),

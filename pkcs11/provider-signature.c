@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ECDSA with a key of the token. The digest is made here by OpenSSL's own code, the token signs it. Verifying goes
- * to OpenSSL with the public half, so that X509_REQ_verify and the like work with our keys too.
- * Why a signature failed stands in OpenSSL's error queue. Thread: a context belongs to one thread. */
+/* ECDSA with a key of the token. The digest is made here by OpenSSL's own code, the token signs it. Verifying
+ * goes to OpenSSL with the public half, so that X509_REQ_verify and the like work with our keys too. Why a
+ * signature failed stands in OpenSSL's error queue. Thread: a context belongs to one thread. */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -22,7 +22,8 @@ struct sign_ctx {
     EVP_MD_CTX *running; /* DigestSign/DigestVerify; NULL with plain sign */
 };
 
-/* AlgorithmIdentifier of ecdsa-with-SHA2 (RFC 5758): X509_REQ_sign and friends put it beside the signature. */
+/* AlgorithmIdentifier of ecdsa-with-SHA2 (RFC 5758): X509_REQ_sign and friends put it beside the signature.
+ */
 static const struct {
     const char *digest;
     uint8_t der[12];
@@ -201,7 +202,8 @@ static int sign(void *ctx, unsigned char *sig, size_t *sig_len, size_t room, con
     return 1;
 }
 
-static int verify(void *ctx, const unsigned char *sig, size_t sig_len, const unsigned char *digest, size_t digest_len)
+static int verify(void *ctx, const unsigned char *sig, size_t sig_len, const unsigned char *digest,
+                  size_t digest_len)
 {
     struct sign_ctx *s = ctx;
     int ok = 0;
@@ -209,7 +211,7 @@ static int verify(void *ctx, const unsigned char *sig, size_t sig_len, const uns
     if (!s->key)
         return 0;
     EVP_PKEY *key = provider_point_to_evp(s->libctx, s->key->point);
-    EVP_PKEY_CTX *pctx = key ? EVP_PKEY_CTX_new_from_pkey(s->libctx, key, NULL) : NULL;
+    EVP_PKEY_CTX *pctx = key ? EVP_PKEY_CTX_new_from_pkey(s->libctx, key, "provider=default") : NULL;
     if (pctx && EVP_PKEY_verify_init(pctx) > 0)
         ok = EVP_PKEY_verify(pctx, sig, sig_len, digest, digest_len) == 1;
     EVP_PKEY_CTX_free(pctx);
@@ -219,7 +221,8 @@ static int verify(void *ctx, const unsigned char *sig, size_t sig_len, const uns
 
 /* ---- digest and signature in one ---------------------------------------------------------------------- */
 
-static int digest_init(struct sign_ctx *s, const char *name, void *key, bool private, const OSSL_PARAM params[])
+static int digest_init(struct sign_ctx *s, const char *name, void *key, bool private,
+                       const OSSL_PARAM params[])
 {
     if (!take_key(s, key, private, params))
         return 0;
@@ -266,10 +269,14 @@ static int digest_verify_final(void *ctx, const unsigned char *sig, size_t sig_l
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
-    return s->running && EVP_DigestFinal_ex(s->running, digest, &len) == 1 && verify(s, sig, sig_len, digest, len);
+    return s->running && EVP_DigestFinal_ex(s->running, digest, &len) == 1 &&
+           verify(s, sig, sig_len, digest, len);
 }
 
-#define FN(id, f) {OSSL_FUNC_SIGNATURE_##id, (void (*)(void))f}
+#define FN(id, f)                                                                                            \
+    {                                                                                                        \
+        OSSL_FUNC_SIGNATURE_##id, (void (*)(void))f                                                          \
+    }
 static const OSSL_DISPATCH ecdsa_functions[] = {
     FN(NEWCTX, sign_new),
     FN(FREECTX, sign_free),

@@ -43,22 +43,26 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 {
     for (; in->function_id; in++)
         if (in->function_id == OSSL_FUNC_CORE_GET_LIBCTX)
-            *ctx = OSSL_FUNC_core_get_libctx(in)(handle); /* a built-in provider shares the library's context */
+            *ctx =
+                OSSL_FUNC_core_get_libctx(in)(handle); /* a built-in provider shares the library's context */
     *out = provider_dispatch;
     return *ctx != NULL;
 }
 
+/* Both providers offer EC and ECDSA here. Default properties of the context would also rule when OpenSSL
+ * looks for the signature of one of our keys, so there are none: what shall be OpenSSL's own asks for
+ * "provider=default". */
 int token_provider_start(struct token *t, struct mef_error *reterr)
 {
     ERR_set_mark();
     t->libctx = OSSL_LIB_CTX_new();
     bool ok = t->libctx && (t->provider_default = OSSL_PROVIDER_load(t->libctx, "default")) != NULL &&
               OSSL_PROVIDER_add_builtin(t->libctx, PROVIDER_NAME, provider_init) == 1 &&
-              (t->provider_own = OSSL_PROVIDER_load(t->libctx, PROVIDER_NAME)) != NULL &&
-              /* Ours is only taken when asked for by name: it knows keys of the token and nothing else. */
-              EVP_set_default_properties(t->libctx, "?provider=default") == 1;
+              (t->provider_own = OSSL_PROVIDER_load(t->libctx, PROVIDER_NAME)) != NULL;
     ERR_pop_to_mark();
-    return ok ? 0 : mef_fail(reterr, MEF_ERROR_FAILED, "OpenSSL could not set up a private context for token keys");
+    return ok ? 0
+              : mef_fail(reterr, MEF_ERROR_FAILED,
+                         "OpenSSL could not set up a private context for token keys");
 }
 
 void token_provider_stop(struct token *t)
@@ -146,7 +150,8 @@ EVP_PKEY *provider_point_to_evp(OSSL_LIB_CTX *libctx, const uint8_t point[P256_P
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", "provider=default");
     EVP_PKEY *key = NULL;
 
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+    if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
         key = NULL;
     EVP_PKEY_CTX_free(ctx);
     return key;
@@ -163,13 +168,15 @@ static EVP_PKEY *wrap(struct token *t, struct provider_key *k)
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(t->libctx, "EC", PROVIDER_PROPERTIES);
     EVP_PKEY *key = NULL;
 
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) <= 0)
+    if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) <= 0)
         key = NULL;
     EVP_PKEY_CTX_free(ctx);
     return key;
 }
 
-int token_key_to_evp(struct token *t, const uint8_t *id, size_t id_len, EVP_PKEY **ret, struct mef_error *reterr)
+int token_key_to_evp(struct token *t, const uint8_t *id, size_t id_len, EVP_PKEY **ret,
+                     struct mef_error *reterr)
 {
     uint8_t xy[64];
     int r = token_public_key(t, id, id_len, xy, reterr);

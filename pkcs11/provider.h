@@ -15,11 +15,11 @@ struct evp_pkey_st;
 
 /* The key pair with this CKA_ID as an EVP_PKEY (one reference, the caller's; EVP_PKEY_free). Reads the public
  * half once; each signature is a call into the token. Works for X509_REQ_sign, EVP_DigestSign, EVP_PKEY_sign
- * and as client key in an SSL_CTX of the default context (TLS 1.2 and 1.3); EVP_PKEY_eq against the public key of
- * a certificate works; the private half cannot be exported. After token_close() it stays valid and signing
- * fails; after a reopen it signs again. Free it before token_free().
- * Use EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL) and OpenSSL's error queue tells why a
- * signature failed. Blocks. NotFound; the words of token.h. */
+ * and as client key in an SSL_CTX of the default context (TLS 1.2 and 1.3); EVP_PKEY_eq against the public
+ * key of a certificate works; the private half cannot be exported. After token_close() it stays valid and
+ * signing fails; after a reopen it signs again. Free it before token_free(). Use EVP_DigestSignInit_ex(ctx,
+ * NULL, "SHA256", NULL, NULL, key, NULL) and OpenSSL's error queue tells why a signature failed. Blocks.
+ * NotFound; the words of token.h. */
 int token_key_to_evp(struct token *t, const uint8_t *id, size_t id_len, struct evp_pkey_st **ret,
                      struct mef_error *reterr);
 

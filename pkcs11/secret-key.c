@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Symmetric keys by their identifier, which is the CKA_LABEL (interfaces.md 5). They are extractable because libssl
- * wants the octets for a PSK handshake; outside the token they exist in a struct secret only, for the handshake.
- * Thread: any, blocking. */
+/* Symmetric keys by their identifier, which is the CKA_LABEL (interfaces.md 5). They are extractable because
+ * libssl wants the octets for a PSK handshake; outside the token they exist in a struct secret only, for the
+ * handshake. Thread: any, blocking. */
 #include "pkcs11/internal.h"
 
 #include <errno.h>
@@ -29,8 +29,8 @@ static int read_value(struct token *t, CK_OBJECT_HANDLE h, struct secret **ret, 
     if (rv == CKR_OBJECT_HANDLE_INVALID)
         return -ESTALE;
     if (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && (a.ulValueLen < 1 || a.ulValueLen > LIMIT_PSK)))
-        return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': a symmetric key has no 1 to %u octets", t->name,
-                        LIMIT_PSK);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': a symmetric key has no 1 to %u octets",
+                        t->name, LIMIT_PSK);
     if (rv != CKR_OK)
         return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
     s->len = a.ulValueLen;
@@ -45,8 +45,8 @@ static bool same_octets(const struct secret *a, const struct secret *b)
 
 /* ---- storing ------------------------------------------------------------------------------------------ */
 
-static int create_secret(struct token *t, const char *label, const struct secret *value, CK_OBJECT_HANDLE *ret,
-                         struct mef_error *reterr)
+static int create_secret(struct token *t, const char *label, const struct secret *value,
+                         CK_OBJECT_HANDLE *ret, struct mef_error *reterr)
 {
     CK_OBJECT_CLASS cko = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_GENERIC_SECRET;
@@ -65,7 +65,8 @@ static int create_secret(struct token *t, const char *label, const struct secret
     return token_create(t, template, ELEMENTS(template), ret, reterr);
 }
 
-static int put_secret(struct token *t, const char *label, const struct secret *value, struct mef_error *reterr)
+static int put_secret(struct token *t, const char *label, const struct secret *value,
+                      struct mef_error *reterr)
 {
     _cleanup_(freep) CK_OBJECT_HANDLE *found = NULL;
     CK_OBJECT_HANDLE keep = 0;
@@ -100,7 +101,8 @@ int token_put_secret(struct token *t, const char *label, const struct secret *va
     int r = token_check_label(label, reterr);
 
     if (r == 0 && (!value || value->len < 1 || value->len > LIMIT_PSK))
-        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the key '%s' must have 1 to %u octets", label, LIMIT_PSK);
+        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the key '%s' must have 1 to %u octets", label,
+                     LIMIT_PSK);
     if (r == 0)
         r = token_enter(t, true, reterr);
     if (r < 0)
@@ -129,7 +131,8 @@ static int lookup_secret(struct token *t, const char *label, uint32_t *ret_at, s
     int r = -ENOENT;
 
     for (size_t i = 0; i < ELEMENTS(names) && names[i] && r == -ENOENT; i++) {
-        *ret_key = (struct object_key){.mask = TOKEN_SECRET_KEY, .label = names[i], .label_len = strlen(names[i])};
+        *ret_key =
+            (struct object_key){.mask = TOKEN_SECRET_KEY, .label = names[i], .label_len = strlen(names[i])};
         r = token_lookup(t, ret_key, &h, ret_at, reterr);
     }
     return r;
@@ -146,15 +149,17 @@ static int read_all_equal(struct token *t, const struct object_key *key, uint32_
         _cleanup_(secret_freep) struct secret *one = NULL;
         r = read_value(t, t->index.item[at].handle, &one, reterr);
         if (r == -ENODATA)
-            return mef_fail(reterr, MEF_ERROR_FAILED,
-                            "token '%s': the key '%s' is not extractable, and a TLS handshake needs its octets: store it "
-                            "with CKA_EXTRACTABLE and without CKA_SENSITIVE",
-                            t->name, label);
+            return mef_fail(
+                reterr, MEF_ERROR_FAILED,
+                "token '%s': the key '%s' is not extractable, and a TLS handshake needs its octets: store it "
+                "with CKA_EXTRACTABLE and without CKA_SENSITIVE",
+                t->name, label);
         if (r < 0 && r != -ESTALE)
             break;
         if (r == 0 && first && !same_octets(first, one))
-            return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s' holds different keys under the label '%s': delete one",
-                            t->name, label);
+            return mef_fail(reterr, MEF_ERROR_FAILED,
+                            "token '%s' holds different keys under the label '%s': delete one", t->name,
+                            label);
         if (!first)
             first = TAKE_PTR(one);
         r = 0;
@@ -218,7 +223,8 @@ static int collect_labels(struct token *t, const char *suffix, char ***list, str
     for (uint32_t i = 0; r == 0 && i < t->index.n; i++) {
         const struct object *o = &t->index.item[i];
         if (o->class != TOKEN_SECRET_KEY || o->label_len < len || o->label_len == 0 ||
-            memcmp(o->label + o->label_len - len, suffix, len) != 0 || !str_text_valid(o->label, o->label_len))
+            memcmp(o->label + o->label_len - len, suffix, len) != 0 ||
+            !str_text_valid(o->label, o->label_len))
             continue;
         if (strv_push(list, o->label) < 0)
             r = mef_fail(reterr, MEF_ERROR_FAILED, "out of memory for the labels of token '%s'", t->name);

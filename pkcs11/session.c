@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who may use the session, and what a failed call means (design.md 4: token calls are serialized per session; a
- * call that hangs holds up nobody but those that need the token). Thread: any. */
+/* Who may use the session, and what a failed call means (design.md 4: token calls are serialized per session;
+ * a call that hangs holds up nobody but those that need the token). Thread: any. */
 #include "pkcs11/internal.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@ enum token_state token_state(struct token *t)
 
 static int refuse_stopped(struct token *t, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_CANCELLED, "the token of '%s' is being closed: nothing was done", t->uri_text);
+    return mef_fail(reterr, MEF_ERROR_CANCELLED, "the token of '%s' is being closed: nothing was done",
+                    t->uri_text);
 }
 
 static int refuse_closed(struct token *t, struct mef_error *reterr)
@@ -167,7 +168,8 @@ int token_check_writable(struct token *t, const char *what, struct mef_error *re
 {
     if (!t->read_only)
         return 0;
-    return mef_fail(reterr, MEF_ERROR_READ_ONLY,
-                    "token '%s' is write-protected: %s was not possible; remove the protection or name another token",
-                    t->name, what);
+    return mef_fail(
+        reterr, MEF_ERROR_READ_ONLY,
+        "token '%s' is write-protected: %s was not possible; remove the protection or name another token",
+        t->name, what);
 }

@@ -22,8 +22,8 @@ static int copy_params(struct token *t, const struct token_params *p, struct mef
         return -ENOMEM;
     if (p->module && *p->module) {
         if (p->module[0] != '/')
-            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the PKCS#11 module '%s' is not an absolute path",
-                            p->module);
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                            "the PKCS#11 module '%s' is not an absolute path", p->module);
         t->module_path = strdup(p->module);
         if (!t->module_path)
             return -ENOMEM;
@@ -172,7 +172,8 @@ static int open_failed(struct token *t, int r, const struct mef_error *why, stru
     struct mef_error e = *why;
 
     if (e.word == MEF_ERROR_NONE)
-        r = mef_fail(&e, MEF_ERROR_FAILED, "token '%s' could not be opened: %s", t->name, strerrordesc_np(-r));
+        r = mef_fail(&e, MEF_ERROR_FAILED, "token '%s' could not be opened: %s", t->name,
+                     strerrordesc_np(-r));
     token_drop_session(t);
     if (e.word == MEF_ERROR_TOKEN_UNAVAILABLE && token_state(t) != TOKEN_ERROR)
         token_set_state(t, TOKEN_ABSENT, &e);

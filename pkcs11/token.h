@@ -6,10 +6,10 @@
  * does one operation at a time. All but token_new(), token_stop(), token_state(), token_info() and the pure
  * helpers BLOCK on the token, for seconds on a card: never on the loop thread.
  *
- * A call that hangs inside a module cannot be cancelled, and nothing here waits for it with a join: the shared
- * object is linked nodelete, so the thread may be abandoned. Call token_stop() first: from then on each call
- * that has not entered the module yet is refused (Cancelled). token_free() of a token with a call inside the
- * module, or with a live EVP_PKEY, leaves its memory behind on purpose instead of pulling it away.
+ * A call that hangs inside a module cannot be cancelled, and nothing here waits for it with a join: the
+ * shared object is linked nodelete, so the thread may be abandoned. Call token_stop() first: from then on
+ * each call that has not entered the module yet is refused (Cancelled). token_free() of a token with a call
+ * inside the module, or with a live EVP_PKEY, leaves its memory behind on purpose instead of pulling it away.
  *
  * Errors: negative errno; the word is TokenUnavailable, TokenLocked, TokenFull, ReadOnly, NotFound, Failed,
  * InvalidArguments, InconsistentConfig or Cancelled. The sentence names the token, the call and its CKR code.
@@ -29,7 +29,8 @@ struct token;
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-/* Words of Manager.TokenState. FULL can still be read and sign. LOCKED: no usable PIN, or the token locked it. */
+/* Words of Manager.TokenState. FULL can still be read and sign. LOCKED: no usable PIN, or the token locked
+ * it. */
 enum token_state { TOKEN_ABSENT, TOKEN_PRESENT, TOKEN_LOCKED, TOKEN_FULL, TOKEN_ERROR, TOKEN_STATE_MAX_ };
 const char *token_state_name(enum token_state s);
 
@@ -45,20 +46,21 @@ struct token_pin_guard {
 };
 
 struct token_params {
-    const char *uri;             /* RFC 7512, token attributes; slot numbers and pin-value are refused */
-    const char *module;          /* absolute path of one module; NULL: the modules of p11-kit's configuration */
-    const char *pin_file;        /* NULL: pin-source of the URI, else <credentials_dir>/mefclient.pin */
+    const char *uri;      /* RFC 7512, token attributes; slot numbers and pin-value are refused */
+    const char *module;   /* absolute path of one module; NULL: the modules of p11-kit's configuration */
+    const char *pin_file; /* NULL: pin-source of the URI, else <credentials_dir>/mefclient.pin */
     const char *credentials_dir; /* of systemd; may be NULL. The caller read the environment, we do not */
     const struct token_pin_guard *guard; /* copied; NULL: only this object remembers */
     const struct event_sink *sink;       /* copied; may be NULL */
 };
 
-/* Only checks and copies; touches no module. InvalidArguments with the reason for a URI that is not usable. */
+/* Only checks and copies; touches no module. InvalidArguments with the reason for a URI that is not usable.
+ */
 int token_new(const struct token_params *params, struct token **ret, struct mef_error *reterr);
 
-/* Loads modules, finds the token, opens a session (R/W; R/O when the token is write-protected), logs in, reads
- * the index in one pass. Already open: 0. TokenUnavailable: no token fits; TokenLocked: no PIN, burnt PIN, wrong
- * PIN, locked by the token. The state follows. Blocks. */
+/* Loads modules, finds the token, opens a session (R/W; R/O when the token is write-protected), logs in,
+ * reads the index in one pass. Already open: 0. TokenUnavailable: no token fits; TokenLocked: no PIN, burnt
+ * PIN, wrong PIN, locked by the token. The state follows. Blocks. */
 int token_open(struct token *t, struct mef_error *reterr);
 
 /* Looks whether the token is still there and reopens it when it is back, or when the PIN file was replaced.
@@ -85,9 +87,9 @@ enum token_state token_state(struct token *t);
 
 struct token_info {
     char *label, *manufacturer, *model, *serial; /* trimmed; empty strings when no token was seen yet */
-    char *uri;        /* RFC 7512 without pin attributes; the configured one until a token was seen */
+    char *uri;         /* RFC 7512 without pin attributes; the configured one until a token was seen */
     char **mechanisms; /* names (CKM_ECDSA, ...), known ones by name, others as 0x%08lx */
-    int free_objects; /* -1 = unknown (PKCS#11 does not tell) */
+    int free_objects;  /* -1 = unknown (PKCS#11 does not tell) */
     bool read_only;
     enum token_state state;
     struct mef_error last; /* why it is not present; word NONE when it is */
@@ -98,7 +100,8 @@ void token_info_clear(struct token_info *i);
 
 /* ---- objects ---------------------------------------------------------------------------------------- */
 
-#define TOKEN_ID_MAX 64u /* octets of a CKA_ID that we take; foreign objects with longer ones are listed without */
+#define TOKEN_ID_MAX                                                                                         \
+    64u /* octets of a CKA_ID that we take; foreign objects with longer ones are listed without */
 #define TOKEN_LABEL_MAX 511u /* octets of a CKA_LABEL that we take: an identifier and an FQDN fit */
 
 enum token_class {
@@ -113,30 +116,33 @@ enum token_class {
 struct token_object {
     enum token_class class; /* one of the four */
     const uint8_t *id;
-    size_t id_len;          /* 0 = none */
-    const char *label;      /* "" = none; made printable for foreign ones */
-    const uint8_t *sha256;  /* of the DER of a certificate; NULL for other classes */
+    size_t id_len;         /* 0 = none */
+    const char *label;     /* "" = none; made printable for foreign ones */
+    const uint8_t *sha256; /* of the DER of a certificate; NULL for other classes */
 };
 
-/* Calls `each` for every object of the classes in `mask`, from the index. `fresh` reads the token again first,
- * so that objects of other programs are seen. The callback runs WITHOUT the lock on a copy; a nonzero return
- * ends the walk and is returned. */
+/* Calls `each` for every object of the classes in `mask`, from the index. `fresh` reads the token again
+ * first, so that objects of other programs are seen. The callback runs WITHOUT the lock on a copy; a nonzero
+ * return ends the walk and is returned. */
 int token_enumerate(struct token *t, unsigned mask, bool fresh,
-                    int (*each)(void *ctx, const struct token_object *o), void *ctx, struct mef_error *reterr);
+                    int (*each)(void *ctx, const struct token_object *o), void *ctx,
+                    struct mef_error *reterr);
 
 /* Deletes all objects of the classes in `mask` with this CKA_ID / this CKA_LABEL; none there is a success
  * (idempotent). `ret_n` may be NULL: how many were deleted. ReadOnly. */
 int token_delete_id(struct token *t, unsigned mask, const uint8_t *id, size_t id_len, unsigned *ret_n,
                     struct mef_error *reterr);
-int token_delete_label(struct token *t, unsigned mask, const char *label, unsigned *ret_n, struct mef_error *reterr);
+int token_delete_label(struct token *t, unsigned mask, const char *label, unsigned *ret_n,
+                       struct mef_error *reterr);
 /* Certificates whose DER has this SHA-256; keys stay. */
 int token_delete_cert(struct token *t, const uint8_t sha256[32], unsigned *ret_n, struct mef_error *reterr);
 
 /* ---- keys ------------------------------------------------------------------------------------------- */
 
-/* Makes a P-256 key pair in the token: private key CKA_TOKEN, PRIVATE, SENSITIVE, not EXTRACTABLE, SIGN. A pair
- * that is there already and belongs together is a success. Half a pair (a crash in between) is finished from
- * the certificate with the same CKA_ID if there is one, else removed and made anew. TokenFull, ReadOnly. */
+/* Makes a P-256 key pair in the token: private key CKA_TOKEN, PRIVATE, SENSITIVE, not EXTRACTABLE, SIGN. A
+ * pair that is there already and belongs together is a success. Half a pair (a crash in between) is finished
+ * from the certificate with the same CKA_ID if there is one, else removed and made anew. TokenFull, ReadOnly.
+ */
 int token_generate_p256(struct token *t, const uint8_t *id, size_t id_len, const char *label,
                         struct mef_error *reterr);
 
@@ -144,35 +150,38 @@ int token_generate_p256(struct token *t, const uint8_t *id, size_t id_len, const
 int token_find_key(struct token *t, const uint8_t *id, size_t id_len, struct mef_error *reterr);
 
 /* X || Y of the public half. NotFound; Failed when it is no P-256 key. */
-int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret_xy[64], struct mef_error *reterr);
+int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret_xy[64],
+                     struct mef_error *reterr);
 
 /* ECDSA over a digest of 1..64 octets; raw r || s of 32 octets each. Used by the provider. */
-int token_sign_p256(struct token *t, const uint8_t *id, size_t id_len, const uint8_t *digest, size_t digest_len,
-                    uint8_t ret_rs[64], struct mef_error *reterr);
+int token_sign_p256(struct token *t, const uint8_t *id, size_t id_len, const uint8_t *digest,
+                    size_t digest_len, uint8_t ret_rs[64], struct mef_error *reterr);
 
 /* ---- certificates ----------------------------------------------------------------------------------- */
 
 /* Stores one DER certificate. `id` NULL: the first 20 octets of its SHA-256 (CA certificates). `ca` sets the
  * category; CKA_TRUSTED is never set. The same certificate with the same id and label is a success; another
  * certificate with the same id is replaced after the new one is stored (not for id NULL). */
-int token_put_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label, const struct der *cert,
-                   bool ca, struct mef_error *reterr);
+int token_put_cert(struct token *t, const uint8_t *id, size_t id_len, const char *label,
+                   const struct der *cert, bool ca, struct mef_error *reterr);
 /* By CKA_ID; the copy in *ret is the caller's (free ret->data). NotFound. */
-int token_get_cert(struct token *t, const uint8_t *id, size_t id_len, struct der *ret, struct mef_error *reterr);
+int token_get_cert(struct token *t, const uint8_t *id, size_t id_len, struct der *ret,
+                   struct mef_error *reterr);
 /* By SHA-256 of the DER, or its first prefix_len octets (4..32). One with a private key of the same CKA_ID is
  * preferred. `ret_id` holds TOKEN_ID_MAX. Outputs may be NULL. NotFound; Failed if a short prefix fits
  * several different certificates. */
-int token_find_cert(struct token *t, const uint8_t *sha256, size_t prefix_len, uint8_t *ret_id, size_t *ret_id_len,
-                    struct der *ret_cert, struct mef_error *reterr);
+int token_find_cert(struct token *t, const uint8_t *sha256, size_t prefix_len, uint8_t *ret_id,
+                    size_t *ret_id_len, struct der *ret_cert, struct mef_error *reterr);
 /* All certificates with this label, appended to *ret; none is a success. Reads the token again. */
 int token_list_certs(struct token *t, const char *label, struct der_list *ret, struct mef_error *reterr);
 
 /* ---- symmetric keys --------------------------------------------------------------------------------- */
 
-/* Stores 1..LIMIT_PSK octets as CKK_GENERIC_SECRET under this label (1..TOKEN_LABEL_MAX octets of text): private;
- * extractable, since TLS needs the octets. The same octets there already: success; others: replaced after the
- * new one is stored. */
-int token_put_secret(struct token *t, const char *label, const struct secret *value, struct mef_error *reterr);
+/* Stores 1..LIMIT_PSK octets as CKK_GENERIC_SECRET under this label (1..TOKEN_LABEL_MAX octets of text):
+ * private; extractable, since TLS needs the octets. The same octets there already: success; others: replaced
+ * after the new one is stored. */
+int token_put_secret(struct token *t, const char *label, const struct secret *value,
+                     struct mef_error *reterr);
 /* The exact label first; only then, when the label begins with "NN-" (two digits), the label without it.
  * NotFound; Failed when it is not extractable or longer than LIMIT_PSK. */
 int token_get_secret(struct token *t, const char *label, struct secret **ret, struct mef_error *reterr);

@@ -2,6 +2,7 @@
 /* See token-fixture.h. Thread: the test's main thread, before it starts others (it sets the environment). */
 #include "tests/lib/token-fixture.h"
 
+#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
@@ -34,9 +35,16 @@ void token_fixture_write(const char *path, const char *text)
 
 void token_fixture_add(struct token_fixture *f, const char *label)
 {
-    char *argv[] = {(char *)"softhsm2-util", (char *)"--init-token", (char *)"--free", (char *)"--label",
-                    (char *)label, (char *)"--so-pin", (char *)TOKEN_FIXTURE_SO_PIN, (char *)"--pin",
-                    (char *)TOKEN_FIXTURE_PIN, NULL};
+    char *argv[] = {(char *)"softhsm2-util",
+                    (char *)"--init-token",
+                    (char *)"--free",
+                    (char *)"--label",
+                    (char *)label,
+                    (char *)"--so-pin",
+                    (char *)TOKEN_FIXTURE_SO_PIN,
+                    (char *)"--pin",
+                    (char *)TOKEN_FIXTURE_PIN,
+                    NULL};
     GError *error = NULL;
     char *out = NULL, *err = NULL;
     int status = -1;
@@ -55,12 +63,17 @@ void token_fixture_setup(struct token_fixture *f, const char *label)
     char *text, *tokens;
 
     *f = (struct token_fixture){.module = TOKEN_FIXTURE_MODULE};
+    /* Stays for the life of the process: ThreadSanitizer ends it when a library it has suppressions for is
+     * unloaded, and valgrind then cannot name the frames. */
+    if (!dlopen(f->module, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
+        g_error("%s", dlerror());
     f->dir = g_dir_make_tmp("token-XXXXXX", &error);
     g_assert_no_error(error);
     tokens = g_build_filename(f->dir, "tokens", NULL);
     g_assert_cmpint(g_mkdir(tokens, 0700), ==, 0);
     f->conf = g_build_filename(f->dir, "softhsm2.conf", NULL);
-    text = g_strdup_printf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", tokens);
+    text =
+        g_strdup_printf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", tokens);
     token_fixture_write(f->conf, text);
     g_setenv("SOFTHSM2_CONF", f->conf, TRUE);
     f->label = g_strdup(label);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A private SoftHSM token for tests: its own directory and configuration, a PIN file, and the URI that names it.
- * Set up before anything loads a module; one process may set up several one after another, each time after
- * all token objects are freed (SoftHSM reads SOFTHSM2_CONF at C_Initialize). GLib: failures abort the test. */
+/* A private SoftHSM token for tests: its own directory and configuration, a PIN file, and the URI that names
+ * it. Set up before anything loads a module; one process may set up several one after another, each time
+ * after all token objects are freed (SoftHSM reads SOFTHSM2_CONF at C_Initialize). GLib: failures abort the
+ * test. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 
-#define TOKEN_FIXTURE_PIN "48151623"
+#define TOKEN_FIXTURE_PIN    "48151623"
 #define TOKEN_FIXTURE_SO_PIN "99887766"
 #define TOKEN_FIXTURE_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -16,7 +17,7 @@ struct token_fixture {
     char *conf;     /* softhsm2.conf; also in the environment as SOFTHSM2_CONF */
     char *pin_file; /* mode 0600, the PIN and a newline */
     char *label;
-    char *uri;      /* pkcs11:token=LABEL */
+    char *uri; /* pkcs11:token=LABEL */
     const char *module;
 };
 

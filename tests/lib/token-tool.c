@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* token-tool: puts symmetric keys into a token, lists and deletes objects; for the demo and the tests, which so need
- * no OpenSC. Key and PIN come from files, never from the command line. Not installed. */
+/* token-tool: puts symmetric keys into a token, lists and deletes objects; for the demo and the tests, which
+ * so need no OpenSC. Key and PIN come from files, never from the command line. Not installed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,11 +15,12 @@
 
 static int usage(FILE *to)
 {
-    (void)fputs("usage: token-tool --module PATH --uri URI --pin-file FILE COMMAND\n"
-                "  init-secret LABEL FILE   store the key in FILE (hexadecimal, '-' = standard input) as LABEL\n"
-                "  list                     one object a line: class, id, label, SHA-256 of a certificate\n"
-                "  delete LABEL             delete all objects with this label\n",
-                to);
+    (void)fputs(
+        "usage: token-tool --module PATH --uri URI --pin-file FILE COMMAND\n"
+        "  init-secret LABEL FILE   store the key in FILE (hexadecimal, '-' = standard input) as LABEL\n"
+        "  list                     one object a line: class, id, label, SHA-256 of a certificate\n"
+        "  delete LABEL             delete all objects with this label\n",
+        to);
     return to == stdout ? 0 : 2;
 }
 
@@ -108,8 +109,10 @@ static int run(struct token *t, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"module", required_argument, NULL, 'm'}, {"uri", required_argument, NULL, 'u'},
-        {"pin-file", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
+        {"module", required_argument, NULL, 'm'},
+        {"uri", required_argument, NULL, 'u'},
+        {"pin-file", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct token_params params = {0};

@@ -75,7 +75,8 @@ static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     return rv;
 }
 
-static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify, CK_SESSION_HANDLE *s)
+static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
+                              CK_SESSION_HANDLE *s)
 {
     CK_RV rv = before(SHIM_OpenSession);
 
@@ -91,10 +92,12 @@ FORWARD(CloseSession, before, (CK_SESSION_HANDLE s), (s))
 FORWARD(GetSessionInfo, in_session, (CK_SESSION_HANDLE s, CK_SESSION_INFO *i), (s, i))
 FORWARD(Login, in_session, (CK_SESSION_HANDLE s, CK_USER_TYPE u, CK_BYTE *pin, CK_ULONG n), (s, u, pin, n))
 FORWARD(FindObjectsInit, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n), (s, a, n))
-FORWARD(FindObjects, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *o, CK_ULONG max, CK_ULONG *n), (s, o, max, n))
+FORWARD(FindObjects, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *o, CK_ULONG max, CK_ULONG *n),
+        (s, o, max, n))
 FORWARD(GetAttributeValue, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n),
         (s, o, a, n))
-FORWARD(CreateObject, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o), (s, a, n, o))
+FORWARD(CreateObject, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o),
+        (s, a, n, o))
 FORWARD(DestroyObject, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o), (s, o))
 FORWARD(GenerateKeyPair, in_session,
         (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *a, CK_ULONG an, CK_ATTRIBUTE *b, CK_ULONG bn,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A PKCS#11 module that forwards to SoftHSM and misbehaves on demand: counts calls, fails the n-th with a chosen
- * code, takes the token away, makes a call hang. Found by a test with dlsym("shim_control"). */
+/* A PKCS#11 module that forwards to SoftHSM and misbehaves on demand: counts calls, fails the n-th with a
+ * chosen code, takes the token away, makes a call hang. Found by a test with dlsym("shim_control"). */
 #pragma once
 
 #include <stdatomic.h>
@@ -32,13 +32,13 @@ enum shim_function {
 };
 
 struct shim_control {
-    atomic_uint count[SHIM_MAX];     /* calls since the last reset */
-    atomic_uint fail_at[SHIM_MAX];   /* which call fails, from 1; 0 = none */
+    atomic_uint count[SHIM_MAX];   /* calls since the last reset */
+    atomic_uint fail_at[SHIM_MAX]; /* which call fails, from 1; 0 = none */
     atomic_ulong fail_with[SHIM_MAX];
-    atomic_bool fail_on[SHIM_MAX];   /* and all after it */
-    atomic_bool removed;             /* no token in the slot; sessions are dead until opened anew */
-    atomic_ulong epoch;              /* sessions of an earlier epoch are dead */
+    atomic_bool fail_on[SHIM_MAX];       /* and all after it */
+    atomic_bool removed;                 /* no token in the slot; sessions are dead until opened anew */
+    atomic_ulong epoch;                  /* sessions of an earlier epoch are dead */
     atomic_ulong flags_set, flags_clear; /* of CK_TOKEN_INFO */
-    atomic_int hang_fd;              /* > 0: the next hang_in call blocks reading it, once */
-    atomic_int hang_in;              /* enum shim_function */
+    atomic_int hang_fd;                  /* > 0: the next hang_in call blocks reading it, once */
+    atomic_int hang_in;                  /* enum shim_function */
 };

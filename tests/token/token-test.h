@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by the token tests: opening tokens, certificates made on the spot, the shim's control block, a pin guard
- * and an event sink that remember. */
+/* Shared by the token tests: opening tokens, certificates made on the spot, the shim's control block, a pin
+ * guard and an event sink that remember. */
 #pragma once
 
 #include <dlfcn.h>
 #include <glib.h>
 #include <openssl/evp.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "pkcs11/provider.h"
@@ -169,7 +169,8 @@ static inline void env_teardown(struct env *e)
 /* ---- certificates ---- */
 
 /* A certificate for `subject` signed by `signer` (its own key when NULL: self-signed). */
-static inline X509 *make_cert(const char *name, EVP_PKEY *subject, const char *issuer, EVP_PKEY *signer, long serial)
+static inline X509 *make_cert(const char *name, EVP_PKEY *subject, const char *issuer, EVP_PKEY *signer,
+                              long serial)
 {
     X509 *x = X509_new();
     X509_NAME *n = X509_NAME_new();
@@ -182,10 +183,16 @@ static inline X509 *make_cert(const char *name, EVP_PKEY *subject, const char *i
     X509_set_subject_name(x, n);
     X509_NAME_free(n);
     n = X509_NAME_new();
-    X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)(issuer ? issuer : name), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)(issuer ? issuer : name), -1,
+                               -1, 0);
     X509_set_issuer_name(x, n);
     X509_NAME_free(n);
     g_assert_cmpint(X509_set_pubkey(x, subject), ==, 1);
+    if (!signer) {
+        X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+        X509_add_ext(x, ca, -1);
+        X509_EXTENSION_free(ca);
+    }
     g_assert_cmpint(X509_sign(x, signer ? signer : subject, EVP_sha256()), >, 0);
     return x;
 }
