@@ -217,15 +217,22 @@ static void test_signatures(void)
     teardown(&s, c);
 }
 
-static GVariant *echo(const char *word, const char *options)
+/* g_variant_parse() gives a full reference; calls want a floating one. */
+static GVariant *parse(const char *type, const char *text, const char *before)
 {
     GError *e = NULL;
-    char *text = g_strdup_printf("('%s', %s)", word, options);
-    GVariant *v = g_variant_parse(G_VARIANT_TYPE("(sa{sv})"), text, NULL, NULL, &e);
+    GVariant *v = g_variant_parse(G_VARIANT_TYPE(type), text, NULL, NULL, &e), *tuple;
 
     g_assert_no_error(e);
-    g_free(text);
-    return v;
+    GVariant *child[2] = {before ? g_variant_new_string(before) : v, v};
+    tuple = g_variant_new_tuple(child, before ? 2 : 1);
+    g_variant_unref(v);
+    return tuple;
+}
+
+static GVariant *echo(const char *word, const char *options)
+{
+    return parse("a{sv}", options, word);
 }
 
 static void test_options(void)
@@ -292,17 +299,15 @@ static void test_values(void)
 {
     struct service s;
     GDBusConnection *c;
-    GError *e = NULL;
     setup(&s, &c);
 
     /* Bad text of ours never reaches libdbus, which would end the process. */
     call_says(&s, c, "Structs", NULL, "([('bad? utf8', '/a/b', 'line'), ('bad? utf8', '/', 'line')],)");
-    GVariant *ops = g_variant_parse(
-        G_VARIANT_TYPE("(aa{sv})"),
-        "([{'Op': <'add'>, 'Attributes': <{'fqdn': <'mef.example'>, 'httpPort': <uint16 443>, 'labels':"
-        " <['a', 'b']>, 'n': <[uint32 1, 2]>, 'raw': <b'xy'>, 'd': <1.5>, 'o': <objectpath '/x'>}>}],)",
-        NULL, NULL, &e);
-    g_assert_no_error(e);
+    GVariant *ops =
+        parse("aa{sv}",
+              "[{'Op': <'add'>, 'Attributes': <{'fqdn': <'mef.example'>, 'httpPort': <uint16 443>, 'labels':"
+              " <['a', 'b']>, 'n': <[uint32 1, 2]>, 'raw': <b'xy'>, 'd': <1.5>, 'o': <objectpath '/x'>}>}]",
+              NULL);
     call_says(&s, c, "Apply", ops,
               "(1, {'fqdn': <'mef.example'>, 'httpPort': <uint16 443>, 'labels': <['a', 'b']>, 'n': <[uint32 "
               "1, 2]>, 'raw': "
