@@ -185,7 +185,7 @@ static void test_completion(void)
 
 static void cleanup(void)
 {
-    g_autofree char *out = run(0, (const char *const[]){"rm", "-rf", "--", dir, NULL});
+    g_free(run(0, (const char *const[]){"rm", "-rf", "--", dir, NULL}));
     g_free(dir);
 }
 
