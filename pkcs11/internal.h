@@ -43,7 +43,7 @@ struct token {
 
     /* The owner of `busy`. */
     CK_FUNCTION_LIST **modules; /* NULL-terminated; NULL = not loaded */
-    bool seen;                  /* since the modules were loaded */
+    bool stale;                 /* the last look found no token: start the modules anew before the next one */
     CK_FUNCTION_LIST *f;        /* the module of the token */
     CK_SLOT_ID slot;
     CK_SESSION_HANDLE session;
@@ -91,6 +91,9 @@ int token_check_writable(struct token *t, const char *what, struct mef_error *re
 int token_parse_uri(struct token *t, struct mef_error *reterr);
 int token_load_modules(struct token *t, struct mef_error *reterr);
 void token_unload_modules(struct token *t);
+/* Finalizes and initializes them without unloading. Does nothing to a module that somebody else in the
+ * process uses too: p11-kit counts. */
+void token_restart_modules(struct token *t);
 /* Finds the one token of the URI: sets f, slot, token, name, serial and the info. */
 int token_find_slot(struct token *t, struct mef_error *reterr);
 void token_trim(const unsigned char *field, size_t len, char *dst,

@@ -87,6 +87,12 @@ int token_parse_uri(struct token *t, struct mef_error *reterr)
     return 0;
 }
 
+/* The path of the one module; NULL: those of p11-kit's configuration. */
+static const char *single_module(const struct token *t)
+{
+    return t->module_path ? t->module_path : p11_kit_uri_get_module_path(t->uri);
+}
+
 static int load_one(struct token *t, const char *path, struct mef_error *reterr)
 {
     CK_FUNCTION_LIST **list = calloc(2, sizeof *list);
@@ -115,11 +121,11 @@ static int load_one(struct token *t, const char *path, struct mef_error *reterr)
 
 int token_load_modules(struct token *t, struct mef_error *reterr)
 {
-    const char *path = t->module_path ? t->module_path : p11_kit_uri_get_module_path(t->uri);
+    const char *path = single_module(t);
 
     if (t->modules)
         return 0;
-    t->seen = false;
+    t->stale = false;
     if (path)
         return load_one(t, path, reterr);
     t->modules = p11_kit_modules_load_and_initialize(0);
@@ -130,11 +136,33 @@ int token_load_modules(struct token *t, struct mef_error *reterr)
     return 0;
 }
 
+void token_restart_modules(struct token *t)
+{
+    CK_RV rv;
+
+    if (!t->modules)
+        return;
+    t->f = NULL;
+    if (single_module(t)) {
+        (void)p11_kit_module_finalize(t->modules[0]);
+        rv = p11_kit_module_initialize(t->modules[0]);
+        if (rv != CKR_OK) { /* as load_one() leaves it: released, loaded anew next time */
+            p11_kit_module_release(t->modules[0]);
+            free(t->modules);
+            t->modules = NULL;
+        }
+    } else {
+        (void)p11_kit_modules_finalize(t->modules);
+        /* Takes the modules that fail out of the list and releases them. */
+        (void)p11_kit_modules_initialize(t->modules, (p11_kit_destroyer)p11_kit_module_release);
+    }
+}
+
 void token_unload_modules(struct token *t)
 {
     if (!t->modules)
         return;
-    if (t->module_path || p11_kit_uri_get_module_path(t->uri)) {
+    if (single_module(t)) {
         (void)p11_kit_module_finalize(t->modules[0]);
         p11_kit_module_release(t->modules[0]);
         free(t->modules);
@@ -271,7 +299,6 @@ static int remember(struct token *t, const struct found *found)
     t->f = found->f;
     t->slot = found->slot;
     t->token = found->token;
-    t->seen = true;
     token_trim(t->token.label, sizeof t->token.label, label, sizeof label);
     token_trim(t->token.manufacturerID, sizeof t->token.manufacturerID, manufacturer, sizeof manufacturer);
     token_trim(t->token.model, sizeof t->token.model, model, sizeof model);
@@ -309,6 +336,7 @@ int token_find_slot(struct token *t, struct mef_error *reterr)
         return r;
     if (found.matches == 1)
         return remember(t, &found);
+    t->stale = true;
     if (found.matches > 1)
         return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
                         "%u tokens fit the URI '%s': make it narrower, with serial= or manufacturer=",

@@ -115,9 +115,6 @@ static int check_before(struct token *t, struct mef_error *why)
             why, MEF_ERROR_TOKEN_LOCKED,
             "token '%s' has locked its user PIN after wrong attempts: unlock it with the SO PIN or PUK",
             t->name);
-    if (!(t->token.flags & CKF_USER_PIN_INITIALIZED))
-        return mef_fail(why, MEF_ERROR_TOKEN_LOCKED, "token '%s' has no user PIN yet: initialize it",
-                        t->name);
     if (!t->pin_file)
         return mef_fail(
             why, MEF_ERROR_TOKEN_LOCKED,

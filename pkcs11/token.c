@@ -193,9 +193,11 @@ static int open_locked(struct token *t, struct mef_error *reterr)
 
     if (t->open)
         return 0;
-    /* A module that was loaded without the token may not see one that was made since: load it anew. */
-    if (t->modules && !t->seen)
-        token_unload_modules(t);
+    /* Some modules look only when they start: for tokens made since (SoftHSM), for a pcscd that came back. */
+    if (t->stale) {
+        token_restart_modules(t);
+        t->stale = false;
+    }
     (void)((r = token_load_modules(t, &why)) < 0 || (r = token_find_slot(t, &why)) < 0 ||
            (r = open_session(t, &why)) < 0 || (r = token_login(t, &why)) < 0 ||
            (r = token_refresh(t, TOKEN_ANY, &why)) < 0);

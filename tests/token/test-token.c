@@ -441,6 +441,80 @@ static void test_hang(void)
     env_teardown(&e);
 }
 
+static struct token *abandoned; /* what stays behind on purpose is still to be reached */
+
+/* In a process of its own: free does not wait for a call that hangs, and the call may still come back. */
+static void test_abandon(void)
+{
+    struct env e;
+    int pipe_fd[2];
+
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 60 * G_USEC_PER_SEC, 0);
+        g_test_trap_assert_passed();
+        return;
+    }
+    env_setup(&e, true);
+    env_open(&e);
+    abandoned = e.t;
+    g_assert_cmpint(pipe2(pipe_fd, O_CLOEXEC), ==, 0);
+    atomic_store(&e.shim->count[SHIM_FindObjectsInit], 0);
+    atomic_store(&e.shim->hang_in, SHIM_FindObjectsInit);
+    atomic_store(&e.shim->hang_fd, pipe_fd[0]);
+    struct caller hung = {.t = e.t};
+    GThread *thread = g_thread_new("hung", call_find, &hung);
+    while (atomic_load(&e.shim->count[SHIM_FindObjectsInit]) == 0)
+        g_thread_yield();
+    token_free(e.t);
+    g_assert_cmpint(write(pipe_fd[1], "x", 1), ==, 1);
+    g_thread_join(thread);
+    g_assert_cmpint(hung.err.word, ==, MEF_ERROR_NOT_FOUND);
+    e.t = NULL;
+    env_teardown(&e);
+    _exit(0);
+}
+
+/* SoftHSM sees new tokens only when it starts: a token made after our first look is found all the same. */
+static void test_late_token(void)
+{
+    struct env e;
+
+    env_setup(&e, false);
+    const struct token_params p = {
+        .uri = "pkcs11:token=late", .module = e.f.module, .pin_file = e.f.pin_file, .sink = &e.event_sink};
+    assert_ok(token_new(&p, &e.t, err));
+    assert_fails(token_open(e.t, err), MEF_ERROR_TOKEN_UNAVAILABLE, "no token fits");
+    for (int i = 0; i < 3; i++)
+        g_assert_cmpint(token_poll(e.t), ==, TOKEN_ABSENT);
+    g_assert_cmpuint(sink_count(&e.sink, EVENT_TOKEN_ABSENT), ==, 1); /* said once */
+    token_fixture_add(&e.f, "late");
+    g_assert_cmpint(token_poll(e.t), ==, TOKEN_PRESENT);
+    env_teardown(&e);
+}
+
+/* Without a module path: the modules of p11-kit's own configuration. */
+static void test_configured_modules(void)
+{
+    struct env e;
+
+    if (!g_file_test("/usr/share/p11-kit/modules/softhsm2.module", G_FILE_TEST_EXISTS)) {
+        g_test_skip("p11-kit has no SoftHSM module configured");
+        return;
+    }
+    env_setup(&e, false);
+    const struct token_params p = {.uri = e.f.uri, .pin_file = e.f.pin_file};
+    assert_ok(token_new(&p, &e.t, err));
+    assert_ok(token_open(e.t, err));
+    assert_ok(token_generate_p256(e.t, ID, 20, "key", err));
+    token_free(e.t);
+    const struct token_params none = {.uri = "pkcs11:token=absent", .pin_file = e.f.pin_file};
+    assert_ok(token_new(&none, &e.t, err));
+    assert_fails(token_open(e.t, err), MEF_ERROR_TOKEN_UNAVAILABLE, "no token fits");
+    g_assert_cmpint(token_poll(e.t), ==, TOKEN_ABSENT);
+    g_assert_cmpint(token_poll(e.t), ==, TOKEN_ABSENT);
+    env_teardown(&e);
+}
+
 static void test_names(void)
 {
     char buf[32];
@@ -509,6 +583,9 @@ int main(int argc, char **argv)
     g_test_add_func("/token/state/vanish-and-return", test_vanish);
     g_test_add_func("/token/failures/each-call", test_each_call_fails);
     g_test_add_func("/token/stop/hung-call", test_hang);
+    g_test_add_func("/token/stop/abandoned-call", test_abandon);
+    g_test_add_func("/token/open/made-later", test_late_token);
+    g_test_add_func("/token/open/configured-modules", test_configured_modules);
     g_test_add_func("/token/names", test_names);
     g_test_add_func("/token/tool", test_tool);
     return g_test_run();
