@@ -7,3 +7,8 @@ tests_host_test_ctl_text_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIB
 tests_host_test_mefctl_SOURCES = tests/host/test-mefctl.c tests/host/fake-service.c tests/host/fake-service.h
 tests_host_test_mefctl_CFLAGS = $(TEST_CFLAGS)
 tests_host_test_mefctl_LDADD = $(GLIB_LIBS) -lutil
+
+check_PROGRAMS += tests/host/test-host
+tests_host_test_host_SOURCES = tests/host/test-host.c tests/host/host-fixture.c tests/host/host-fixture.h
+tests_host_test_host_CFLAGS = $(TEST_CFLAGS)
+tests_host_test_host_LDADD = libtesttoken.la $(GLIB_LIBS)
