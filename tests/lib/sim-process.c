@@ -66,14 +66,16 @@ static void read_ready(struct sim_process *s)
         g_error("the ready file is incomplete: %s", text);
 }
 
-struct sim_process *sim_start(const char *dir, const char *fqdn, const char *scenario, const char *const *args)
+struct sim_process *sim_start(const char *dir, const char *fqdn, const char *scenario,
+                              const char *const *args)
 {
     struct sim_process *s = g_new0(struct sim_process, 1);
-    g_autofree char *ca = g_build_filename(dir, "ca", NULL), *file = g_build_filename(dir, "scenario.json", NULL);
+    g_autofree char *ca = g_build_filename(dir, "ca", NULL),
+                    *file = g_build_filename(dir, "scenario.json", NULL);
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) error = NULL;
-    const char *const fixed[] = {TOP_BUILDDIR "/tests/sim/mef-sim", "--listen", "127.0.0.1:0", "--fqdn", fqdn,
-                                 "--ca", ca};
+    const char *const fixed[] = {
+        TOP_BUILDDIR "/tests/sim/mef-sim", "--listen", "127.0.0.1:0", "--fqdn", fqdn, "--ca", ca};
     s->log = g_build_filename(dir, "sim.log", NULL);
     s->ready = g_build_filename(dir, "sim.ready", NULL);
     g_unlink(s->ready);
@@ -92,8 +94,8 @@ struct sim_process *sim_start(const char *dir, const char *fqdn, const char *sce
     int watch = inotify_init1(IN_CLOEXEC);
     if (watch < 0 || inotify_add_watch(watch, dir, IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
         g_error("inotify of '%s': %s", dir, g_strerror(errno));
-    if (!g_spawn_async(NULL, (char **)argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL, &s->pid,
-                       &error))
+    if (!g_spawn_async(NULL, (char **)argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL,
+                       &s->pid, &error))
         g_error("%s", error->message);
     wait_ready(s, dir, watch);
     close(watch);
@@ -171,9 +173,9 @@ static char *exchange(struct sim_process *s, const char *request)
 json_t *sim_call(struct sim_process *s, const char *method, const char *url, json_t *body, int *ret_status)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    g_autofree char *request =
-        g_strdup_printf("%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", method,
-                        url, text ? strlen(text) : 0, text ? text : "");
+    g_autofree char *request = g_strdup_printf(
+        "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", method,
+        url, text ? strlen(text) : 0, text ? text : "");
     free(text);
     g_autofree char *answer = exchange(s, request);
     const char *content = strstr(answer, "\r\n\r\n");
@@ -203,7 +205,8 @@ json_t *sim_state(struct sim_process *s)
     return sim_call(s, "GET", "/sim/state", NULL, NULL);
 }
 
-json_t *sim_wait(struct sim_process *s, gboolean (*want)(json_t *state, void *data), void *data, unsigned seconds)
+json_t *sim_wait(struct sim_process *s, gboolean (*want)(json_t *state, void *data), void *data,
+                 unsigned seconds)
 {
     gint64 end_time = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;
     json_t *state = sim_state(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: the certification authority of the MEF, as the certificate profile of mef-protocol.md 3.6.1 wants it
- * (P-256, ECDSA with SHA-256), and certificates that break it on demand. The CA lives in files; all else is
- * made anew. Thread: main at start, then whoever holds the lock. */
+/* mef-sim: the certification authority of the MEF, as the certificate profile of mef-protocol.md 3.6.1 wants
+ * it (P-256, ECDSA with SHA-256), and certificates that break it on demand. The CA lives in files; all else
+ * is made anew. Thread: main at start, then whoever holds the lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/crypto.h>
@@ -13,10 +13,10 @@ static const struct {
     const char *word;
     enum cert_flaw flaw;
 } flaw_words[] = {
-    {"good", CERT_GOOD},           {"other-name", CERT_OTHER_NAME},   {"other-san", CERT_OTHER_NAME},
-    {"no-name", CERT_NO_NAME},     {"no-san", CERT_NO_NAME},          {"wildcard", CERT_WILDCARD},
-    {"expired", CERT_EXPIRED},     {"not-yet", CERT_NOT_YET},         {"self-signed", CERT_SELF_SIGNED},
-    {"other-ca", CERT_OTHER_CA},   {"other-key", CERT_OTHER_KEY},     {"wrong-key", CERT_OTHER_KEY},
+    {"good", CERT_GOOD},         {"other-name", CERT_OTHER_NAME}, {"other-san", CERT_OTHER_NAME},
+    {"no-name", CERT_NO_NAME},   {"no-san", CERT_NO_NAME},        {"wildcard", CERT_WILDCARD},
+    {"expired", CERT_EXPIRED},   {"not-yet", CERT_NOT_YET},       {"self-signed", CERT_SELF_SIGNED},
+    {"other-ca", CERT_OTHER_CA}, {"other-key", CERT_OTHER_KEY},   {"wrong-key", CERT_OTHER_KEY},
     {"none", CERT_NONE},
 };
 
@@ -36,7 +36,8 @@ static int new_key(gnutls_x509_privkey_t *ret)
     int r = gnutls_x509_privkey_init(&key);
     if (r < 0)
         return r;
-    r = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    r = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+                                     0);
     if (r < 0) {
         gnutls_x509_privkey_deinit(key);
         return r;
@@ -53,7 +54,8 @@ static int set_serial(gnutls_x509_crt_t cert)
     return r < 0 ? r : gnutls_x509_crt_set_serial(cert, serial, sizeof serial);
 }
 
-/* Reads the signed certificate back: GnuTLS answers questions about one that it is still building from its parts. */
+/* Reads the signed certificate back: GnuTLS answers questions about one that it is still building from its
+ * parts. */
 static int reread(gnutls_x509_crt_t *cert)
 {
     gnutls_datum_t der;
@@ -153,8 +155,8 @@ static void dates(enum cert_flaw flaw, int64_t lifetime, time_t *from, time_t *t
     *to = flaw == CERT_EXPIRED ? now - 86400 : now + lifetime + (flaw == CERT_NOT_YET ? 2 * 86400 : 0);
 }
 
-int ca_server_certificate(struct sim *sim, const char *fqdn, enum cert_flaw flaw, gnutls_x509_privkey_t *ret_key,
-                          gnutls_x509_crt_t *ret_cert)
+int ca_server_certificate(struct sim *sim, const char *fqdn, enum cert_flaw flaw,
+                          gnutls_x509_privkey_t *ret_key, gnutls_x509_crt_t *ret_cert)
 {
     gnutls_x509_privkey_t key = NULL;
     gnutls_x509_crt_t cert = NULL;
@@ -172,7 +174,8 @@ int ca_server_certificate(struct sim *sim, const char *fqdn, enum cert_flaw flaw
     if (r >= 0)
         r = gnutls_x509_crt_set_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, fqdn, MIN(strlen(fqdn), 64));
     if (r >= 0 && flaw != CERT_NO_NAME)
-        r = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, name, strlen(name), GNUTLS_FSAN_SET);
+        r = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, name, strlen(name),
+                                                 GNUTLS_FSAN_SET);
     if (r >= 0)
         r = set_frame(cert, flaw == CERT_SELF_SIGNED ? NULL : sim->ca_cert, from, to);
     if (r >= 0)
@@ -212,7 +215,8 @@ int ca_issue(struct sim *sim, gnutls_x509_crq_t crq, enum cert_flaw flaw, int64_
             r = gnutls_x509_crt_set_key(cert, stranger);
     }
     if (r >= 0 && flaw == CERT_OTHER_NAME)
-        r = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, "other.invalid", 13, GNUTLS_FSAN_SET);
+        r = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, "other.invalid", 13,
+                                                 GNUTLS_FSAN_SET);
     else if (r >= 0 && flaw != CERT_NO_NAME)
         r = gnutls_x509_crt_set_crq_extension_by_oid(cert, crq, "2.5.29.17", 0);
     if (r >= 0)
@@ -243,7 +247,8 @@ char *cert_identity(gnutls_x509_crt_t cert)
     char text[512];
     size_t n = sizeof text - 1;
     int r = gnutls_x509_crt_get_subject_alt_name(cert, 0, text, &n, NULL);
-    if (r == GNUTLS_SAN_DNSNAME || r == GNUTLS_SAN_URI || r == GNUTLS_SAN_RFC822NAME || r == GNUTLS_SAN_REGISTERED_ID) {
+    if (r == GNUTLS_SAN_DNSNAME || r == GNUTLS_SAN_URI || r == GNUTLS_SAN_RFC822NAME ||
+        r == GNUTLS_SAN_REGISTERED_ID) {
         text[n] = '\0';
         str_make_printable(text);
         return g_strdup(text);
@@ -267,7 +272,8 @@ static int write_file(const char *path, const gnutls_datum_t *data, mode_t mode)
     return 0;
 }
 
-static int export_ca(const char *cert_path, const char *key_path, gnutls_x509_privkey_t key, gnutls_x509_crt_t cert)
+static int export_ca(const char *cert_path, const char *key_path, gnutls_x509_privkey_t key,
+                     gnutls_x509_crt_t cert)
 {
     gnutls_datum_t pem;
     int r = gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mef-sim: <mefClientCmd>, the MEF's side of mef-protocol.md 3.4 (3.4.7).
  * A registration holds `queue` (scenario forms that wait), `current` (the command issued last:
- * {cid spec cdsc no_more reported}) and `previous` (the one reported before it). Everything under the lock. */
+ * {cid spec cdsc no_more reported}) and `previous` (the one reported before it). Everything under the lock.
+ */
 #include <errno.h>
 
 #include "plugin/base/limits.h"
@@ -9,7 +10,8 @@
 
 enum { NO_MORE_COMMANDS, CERT_PROV, DEV_CFG, MO_NODE };
 
-static const struct class {
+static const struct class
+{
     const char *name, *args;
     unsigned statuses; /* which groups of status codes a client may send: bits of the table below */
 } classes[] = {
@@ -39,7 +41,8 @@ static int class_of(const json_t *spec)
 
 static int check_one(const json_t *spec, char **ret_error)
 {
-    static const char *const known[] = {"cid", "ccid", "class", "args", "tgid", "cdsc", "content", "body", "csc"};
+    static const char *const known[] = {"cid",  "ccid",    "class", "args", "tgid",
+                                        "cdsc", "content", "body",  "csc"};
     const char *name;
     json_t *value;
     if (!json_is_object(spec)) {
@@ -56,7 +59,8 @@ static int check_one(const json_t *spec, char **ret_error)
             return -EINVAL;
         }
     }
-    bool raw = json_object_get(spec, "cdsc") || json_object_get(spec, "content") || json_object_get(spec, "body");
+    bool raw =
+        json_object_get(spec, "cdsc") || json_object_get(spec, "content") || json_object_get(spec, "body");
     json_t *args = json_object_get(spec, "args"), *body = json_object_get(spec, "body");
     if (!raw && json_object_get(spec, "class") && class_of(spec) < 0)
         *ret_error = g_strdup_printf("unknown class '%s' in a command", json_text(spec, "class", "?"));
@@ -97,8 +101,7 @@ int command_queue(struct sim *sim, json_t *reg, json_t *commands, char **ret_err
     }
     if (!json_is_array(commands))
         return json_array_append_new(queue, json_deep_copy(commands));
-    json_array_foreach(commands, i, one)
-        json_array_append_new(queue, json_deep_copy(one));
+    json_array_foreach(commands, i, one) json_array_append_new(queue, json_deep_copy(one));
     return 0;
 }
 
@@ -139,15 +142,13 @@ static json_t *expand(struct sim *sim, json_t *reg, json_t *value)
     }
     if (json_is_array(value)) {
         copy = json_array();
-        json_array_foreach(value, i, item)
-            json_array_append_new(copy, expand(sim, reg, item));
+        json_array_foreach(value, i, item) json_array_append_new(copy, expand(sim, reg, item));
         return copy;
     }
     if (!json_is_object(value))
         return json_incref(value);
     copy = json_object();
-    json_object_foreach(value, name, item)
-        json_object_set_new(copy, name, expand(sim, reg, item));
+    json_object_foreach(value, name, item) json_object_set_new(copy, name, expand(sim, reg, item));
     return copy;
 }
 
@@ -167,8 +168,8 @@ static json_t *default_args(struct sim *sim, json_t *reg, int class)
     case NO_MORE_COMMANDS:
         return json_pack("{s:s}", "rtd", json_text(sim->scenario, "retryDuration", "PT24H"));
     case CERT_PROV:
-        return json_pack("{s:i,s:s,s:i,s:s}", "cpp", 1, "uri", "https://${fqdn}:${port}/.well-known/est", "csty",
-                         subject_type(json_text(reg, "cr", "")), "csbi", "${client}");
+        return json_pack("{s:i,s:s,s:i,s:s}", "cpp", 1, "uri", "https://${fqdn}:${port}/.well-known/est",
+                         "csty", subject_type(json_text(reg, "cr", "")), "csbi", "${client}");
     case DEV_CFG:
         return json_pack("{s:s}", "dcu", "3:coaps://${fqdn}:5684");
     case MO_NODE:
@@ -198,7 +199,7 @@ static json_t *form_description(struct sim *sim, json_t *reg, json_t *spec)
         json_object_set_new(args, "obsa", json_pack("{s:i}", "suid", 21));
     bool known = class >= 0 && class < (int)ELEMENTS(classes);
     json_t *cmda = known ? json_pack("{s:O}", classes[class].args, args) : json_incref(args);
-    json_t *cdsc = json_pack("{s:I,s:o}", "ccid", (json_int_t)class, "cmda", cmda);
+    json_t *cdsc = json_pack("{s:I,s:o}", "ccid", (json_int_t) class, "cmda", cmda);
     if ((value = json_object_get(spec, "tgid")) != NULL)
         json_object_set(cdsc, "tgid", value);
     return cdsc;
@@ -206,7 +207,8 @@ static json_t *form_description(struct sim *sim, json_t *reg, json_t *spec)
 
 static json_t *new_cid(struct sim *sim, json_t *reg, json_t *spec)
 {
-    json_t *given = json_object_get(spec, "cid"), *inside = json_object_get(json_object_get(spec, "content"), "cid");
+    json_t *given = json_object_get(spec, "cid"),
+           *inside = json_object_get(json_object_get(spec, "content"), "cid");
     json_int_t n = json_number(reg, "issued", 0) + 1;
     json_object_set_new(reg, "issued", json_integer(n));
     if (given || inside)
@@ -229,9 +231,9 @@ static json_t *represent(struct sim *sim, json_t *reg, int csc)
         return json_pack("{s:o}", "sec:mecc", expand(sim, reg, content));
     _cleanup_(g_freep) char *id = g_strdup_printf("%s-cmd", ri);
     json_t *own_csc = json_object_get(spec, "csc");
-    return json_pack("{s:{s:i,s:s,s:s,s:s,s:O,s:O,s:o}}", "sec:mecc", "ty", 6, "ri", id, "rn", "cmd", "pi", ri, "cid",
-                     json_object_get(current, "cid"), "cdsc", json_object_get(current, "cdsc"), "csc",
-                     own_csc ? json_incref(own_csc) : json_integer(csc));
+    return json_pack("{s:{s:i,s:s,s:s,s:s,s:O,s:O,s:o}}", "sec:mecc", "ty", 6, "ri", id, "rn", "cmd", "pi",
+                     ri, "cid", json_object_get(current, "cid"), "cdsc", json_object_get(current, "cdsc"),
+                     "csc", own_csc ? json_incref(own_csc) : json_integer(csc));
 }
 
 /* Makes the next of the queue, or NO_MORE_COMMANDS, the current one. */
@@ -293,10 +295,12 @@ static bool read_report(struct answer *a, json_t *content, json_t **ret_cid, int
 
 static bool same_id(const json_t *x, const json_t *y)
 {
-    _cleanup_(g_freep) char *a = json_is_integer(x) ? g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(x))
-                                                    : g_strdup(json_string_value(x));
-    _cleanup_(g_freep) char *b = json_is_integer(y) ? g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(y))
-                                                    : g_strdup(json_string_value(y));
+    _cleanup_(g_freep) char *a = json_is_integer(x)
+                                     ? g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(x))
+                                     : g_strdup(json_string_value(x));
+    _cleanup_(g_freep) char *b = json_is_integer(y)
+                                     ? g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(y))
+                                     : g_strdup(json_string_value(y));
     return a && b && streq(a, b);
 }
 
@@ -357,9 +361,9 @@ void command_update(struct request *r, struct answer *a, json_t *reg)
     /* A report that the scenario loses is answered by the same command again. */
     bool record = match && !streq(fault, "reissue");
     record_append(json_object_get(r->sim->state, "reports"),
-                  json_pack("{s:O,s:O,s:i,s:b,s:s,s:i,s:i}", "registration", json_object_get(reg, "ri"), "cid", cid,
-                            "csc", csc, "recorded", record, "identity", r->conn->identity, "connection",
-                            (int)r->conn->number, "request", (int)r->number));
+                  json_pack("{s:O,s:O,s:i,s:b,s:s,s:i,s:i}", "registration", json_object_get(reg, "ri"),
+                            "cid", cid, "csc", csc, "recorded", record, "identity", r->conn->identity,
+                            "connection", (int)r->conn->number, "request", (int)r->number));
     if (record) {
         json_object_set_new(current, "reported", json_true());
         json_object_set(reg, "previous", current);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mef-sim: the control port, plain HTTP on the loopback: what a test may see and change while the MEF runs.
- * docs/mef-sim.md lists the requests. Thread: one of libmicrohttpd per connection, because /sim/state can wait. */
+ * docs/mef-sim.md lists the requests. Thread: one of libmicrohttpd per connection, because /sim/state can
+ * wait. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <time.h>
@@ -41,16 +42,17 @@ static uint64_t query_number(struct MHD_Connection *mhd, const char *key, uint64
 static json_t *get_state(struct sim *sim, struct MHD_Connection *mhd, json_t *body, int *status)
 {
     const char *after = MHD_lookup_connection_value(mhd, MHD_GET_ARGUMENT_KIND, "after");
-    uint64_t sequence = query_number(mhd, "after", UINT32_MAX), seconds = query_number(mhd, "timeout", MAX_WAIT_S);
+    uint64_t sequence = query_number(mhd, "after", UINT32_MAX),
+             seconds = query_number(mhd, "timeout", MAX_WAIT_S);
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += (time_t)seconds;
     while (after && sim->sequence <= sequence && !sim->stopping)
         if (pthread_cond_timedwait(&sim->changed, &sim->lock, &end) == ETIMEDOUT)
             break;
-    return json_pack("{s:i,s:i,s:i,s:i,s:O,s:O,s:O}", "sequence", (int)sim->sequence, "requests", (int)sim->requests,
-                     "connections", (int)sim->next_conn, "open", (int)sim->threads, "state", sim->state, "faults",
-                     sim->faults, "refused", sim->refused);
+    return json_pack("{s:i,s:i,s:i,s:i,s:O,s:O,s:O}", "sequence", (int)sim->sequence, "requests",
+                     (int)sim->requests, "connections", (int)sim->next_conn, "open", (int)sim->threads,
+                     "state", sim->state, "faults", sim->faults, "refused", sim->refused);
 }
 
 /* The registration that the body names, or the only one; all of them when there is no name. */
@@ -62,7 +64,8 @@ static bool meant(const json_t *body, const json_t *reg)
 
 static json_t *post_commands(struct sim *sim, struct MHD_Connection *mhd, json_t *body, int *status)
 {
-    json_t *list = json_is_object(body) && json_object_get(body, "commands") ? json_object_get(body, "commands") : body;
+    json_t *list =
+        json_is_object(body) && json_object_get(body, "commands") ? json_object_get(body, "commands") : body;
     json_t *reg, *count = json_integer(0);
     char *why = NULL;
     size_t i;
@@ -114,7 +117,8 @@ static json_t *post_refuse(struct sim *sim, struct MHD_Connection *mhd, json_t *
         return bad(status, 400, "the body is {\"identity\":ID,\"at\":\"handshake\"|\"request\",\"rsc\":N}");
     if (json_object_size(sim->refused) >= SIM_MAX_RECORDS)
         return bad(status, 400, "too many identities");
-    json_object_set_new(sim->refused, id, json_pack("{s:s,s:I}", "at", at, "rsc", json_number(body, "rsc", 4103)));
+    json_object_set_new(sim->refused, id,
+                        json_pack("{s:s,s:I}", "at", at, "rsc", json_number(body, "rsc", 4103)));
     return good();
 }
 
@@ -133,14 +137,14 @@ static json_t *post_expire(struct sim *sim, struct MHD_Connection *mhd, json_t *
 {
     json_t *reg;
     size_t i;
-    json_array_foreach(json_object_get(sim->state, "registrations"), i, reg)
-        if (meant(body, reg))
-            json_object_set_new(reg, "et", json_string("19700101T000001"));
+    json_array_foreach(json_object_get(sim->state, "registrations"), i, reg) if (meant(body, reg))
+        json_object_set_new(reg, "et", json_string("19700101T000001"));
     state_save(sim);
     return good();
 }
 
-/* Lays members over the scenario: est, registration, retryDuration, clock; commands for registrations to come. */
+/* Lays members over the scenario: est, registration, retryDuration, clock; commands for registrations to
+ * come. */
 static json_t *post_scenario(struct sim *sim, struct MHD_Connection *mhd, json_t *body, int *status)
 {
     static const char *const allowed[] = {"est", "registration", "retryDuration", "clock", "commands", "ids"};
@@ -187,13 +191,14 @@ static const struct {
     {"POST", "/sim/scenario", post_scenario},
 };
 
-static char *run(struct sim *sim, struct MHD_Connection *mhd, const char *method, const char *url, struct call *c,
-                 int *status)
+static char *run(struct sim *sim, struct MHD_Connection *mhd, const char *method, const char *url,
+                 struct call *c, int *status)
 {
     json_error_t e = {.text = ""};
     json_t *result = NULL;
     _cleanup_(json_freep) json_t *body =
-        c->body->len ? json_loadb((const char *)c->body->data, c->body->len, JSON_REJECT_DUPLICATES, &e) : NULL;
+        c->body->len ? json_loadb((const char *)c->body->data, c->body->len, JSON_REJECT_DUPLICATES, &e)
+                     : NULL;
     *status = 200;
     pthread_mutex_lock(&sim->lock);
     if (c->too_large || (c->body->len && !body))
@@ -229,8 +234,8 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *mhd, const char
         return MHD_YES;
     }
     char *text = run(cls, mhd, method, url, c, &status);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(text ? strlen(text) : 0, text ? text : (void *)"", MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        text ? strlen(text) : 0, text ? text : (void *)"", MHD_RESPMEM_MUST_COPY);
     free(text);
     if (!response)
         return MHD_NO;
@@ -240,7 +245,8 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *mhd, const char
     return r;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls, enum MHD_RequestTerminationCode code)
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                         enum MHD_RequestTerminationCode code)
 {
     struct call *c = *req_cls;
     if (!c)
@@ -253,11 +259,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls, 
 int control_open(struct sim *sim)
 {
     struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    sim->control = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                                        MHD_USE_ITC,
-                                    0, NULL, NULL, on_call, sim, MHD_OPTION_SOCK_ADDR, &loopback,
-                                    MHD_OPTION_NOTIFY_COMPLETED, on_completed, sim, MHD_OPTION_CONNECTION_LIMIT, 32u,
-                                    MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_END);
+    sim->control = MHD_start_daemon(
+        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL,
+        NULL, on_call, sim, MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_NOTIFY_COMPLETED, on_completed, sim,
+        MHD_OPTION_CONNECTION_LIMIT, 32u, MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_END);
     if (!sim->control)
         return -1;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(sim->control, MHD_DAEMON_INFO_BIND_PORT);

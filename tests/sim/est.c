@@ -11,8 +11,8 @@
 
 #define PKCS7 "application/pkcs7-mime"
 
-static const char *const operations[] = {"cacerts", "csrattrs", "simpleenroll", "simplereenroll", "serverkeygen",
-                                         "fullcmc"};
+static const char *const operations[] = {"cacerts",        "csrattrs",     "simpleenroll",
+                                         "simplereenroll", "serverkeygen", "fullcmc"};
 
 static json_t *options(struct sim *sim)
 {
@@ -37,9 +37,8 @@ const char *est_operation(struct sim *sim, const char *path)
     const char *op = NULL;
     if (json_is_string(own))
         return operation_below(json_string_value(own), path);
-    json_array_foreach(own, i, one)
-        if (!op && json_is_string(one))
-            op = operation_below(json_string_value(one), path);
+    json_array_foreach(own, i, one) if (!op && json_is_string(one)) op =
+        operation_below(json_string_value(one), path);
     return own ? op : operation_below("/.well-known/est", path);
 }
 
@@ -51,7 +50,8 @@ static void answer_der(struct request *r, struct answer *a, const char *type, co
         answer_set(a, 200, der, n, type);
         return;
     }
-    _cleanup_(g_freep) char *text = base64_lines(der, n, (unsigned)CLAMP(json_number(o, "columns", 0), 0, 1000));
+    _cleanup_(g_freep) char *text =
+        base64_lines(der, n, (unsigned)CLAMP(json_number(o, "columns", 0), 0, 1000));
     answer_set(a, 200, text, strlen(text), type);
     if (!json_is_false(json_object_get(o, "transfer-encoding-header")))
         a->transfer_encoding = g_strdup("base64");
@@ -61,9 +61,10 @@ static void answer_der(struct request *r, struct answer *a, const char *type, co
 static void answer_certificates(struct request *r, struct answer *a, gnutls_x509_crt_t *certs, size_t n)
 {
     /* GnuTLS exports no SignedData without a certificate. */
-    static const uint8_t empty[] = {0x30, 0x23, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02,
-                                    0xa0, 0x16, 0x30, 0x14, 0x02, 0x01, 0x01, 0x31, 0x00, 0x30, 0x0b, 0x06, 0x09,
-                                    0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01, 0x31, 0x00};
+    static const uint8_t empty[] = {0x30, 0x23, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                    0x01, 0x07, 0x02, 0xa0, 0x16, 0x30, 0x14, 0x02, 0x01, 0x01,
+                                    0x31, 0x00, 0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                    0xf7, 0x0d, 0x01, 0x07, 0x01, 0x31, 0x00};
     gnutls_pkcs7_t p7;
     gnutls_datum_t der;
     bool smime = !json_is_false(json_object_get(options(r->sim), "smime-type"));
@@ -108,11 +109,11 @@ static void cacerts(struct request *r, struct answer *a)
     }
 }
 
-/* CsrAttrs of the profile: challengePassword; extensionRequest that asks for subjectAltName; a P-256 key; and the
- * signature algorithm. Each is one element of the outer SEQUENCE. */
+/* CsrAttrs of the profile: challengePassword; extensionRequest that asks for subjectAltName; a P-256 key; and
+ * the signature algorithm. Each is one element of the outer SEQUENCE. */
 static const uint8_t attr_challenge[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x07};
-static const uint8_t attr_san[] = {0x30, 0x12, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
-                                   0x09, 0x0e, 0x31, 0x05, 0x06, 0x03, 0x55, 0x1d, 0x11};
+static const uint8_t attr_san[] = {0x30, 0x12, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                   0x01, 0x09, 0x0e, 0x31, 0x05, 0x06, 0x03, 0x55, 0x1d, 0x11};
 static const uint8_t attr_key[] = {0x30, 0x15, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x31,
                                    0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 static const uint8_t attr_hash[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
@@ -220,7 +221,8 @@ static gnutls_ecc_curve_t curve_of(gnutls_x509_crq_t crq)
     gnutls_pubkey_t key;
     if (gnutls_pubkey_init(&key) < 0)
         return curve;
-    if (gnutls_pubkey_import_x509_crq(key, crq, 0) < 0 || gnutls_pubkey_export_ecc_raw(key, &curve, NULL, NULL) < 0)
+    if (gnutls_pubkey_import_x509_crq(key, crq, 0) < 0 ||
+        gnutls_pubkey_export_ecc_raw(key, &curve, NULL, NULL) < 0)
         curve = GNUTLS_ECC_CURVE_INVALID;
     gnutls_pubkey_deinit(key);
     return curve;
@@ -247,6 +249,12 @@ static const char *check_challenge(struct request *r, gnutls_x509_crq_t crq)
     if (gnutls_x509_crq_get_challenge_password(crq, text, &n) < 0)
         return "absent";
     text[MIN(n, sizeof text - 1)] = '\0';
+    /* GnuTLS escapes it as if it were a name ("\\+"); base64 has no backslash of its own. */
+    char *to = text;
+    for (const char *from = text; *from; from++)
+        if (*from != '\\')
+            *to++ = *from;
+    *to = '\0';
     if (!challenge_wanted(r->sim))
         violation(r->violations, "a challengePassword that was not asked for");
     return r->conn->tls_unique && streq(text, r->conn->tls_unique) ? "right" : "wrong";
@@ -261,15 +269,16 @@ static bool same_subject(struct request *r, gnutls_x509_crq_t crq, const char *s
         return false;
     bool same = gnutls_x509_crt_import(peer, &r->conn->peer, GNUTLS_X509_FMT_DER) >= 0 &&
                 gnutls_x509_crt_get_dn3(peer, &old, 0) >= 0 && gnutls_x509_crq_get_dn3(crq, &new, 0) >= 0 &&
-                old.size == new.size && memcmp(old.data, new.data, old.size) == 0 && san &&
-                streq(san, r->conn->identity);
+                old.size == new.size &&memcmp(old.data, new.data, old.size) == 0 &&
+                san &&streq(san, r->conn->identity);
     gnutls_free(old.data);
     gnutls_free(new.data);
     gnutls_x509_crt_deinit(peer);
     return same;
 }
 
-static void record_enrolment(struct request *r, gnutls_x509_crt_t cert, const char *san, const char *challenge)
+static void record_enrolment(struct request *r, gnutls_x509_crt_t cert, const char *san,
+                             const char *challenge)
 {
     uint8_t octets[64];
     char hex[129], serial[129];
@@ -283,15 +292,16 @@ static void record_enrolment(struct request *r, gnutls_x509_crt_t cert, const ch
     gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_PEM, &pem);
     gnutls_x509_crt_get_dn3(cert, &dn, 0);
     record_append(json_object_get(r->sim->state, "enrolments"),
-                  json_pack("{s:s,s:s,s:s,s:s*,s:s,s:s,s:s,s:s*,s:i,s:i}", "op", r->op, "identity", r->conn->identity,
-                            "san", san ? san : "", "subject", dn.data, "serial", serial, "fingerprint", hex, "challenge",
-                            challenge, "certificate", pem.data, "connection", (int)r->conn->number, "request",
-                            (int)r->number));
+                  json_pack("{s:s,s:s,s:s,s:s*,s:s,s:s,s:s,s:s*,s:i,s:i}", "op", r->op, "identity",
+                            r->conn->identity, "san", san ? san : "", "subject", dn.data, "serial", serial,
+                            "fingerprint", hex, "challenge", challenge, "certificate", pem.data, "connection",
+                            (int)r->conn->number, "request", (int)r->number));
     gnutls_free(pem.data);
     gnutls_free(dn.data);
 }
 
-static void issue(struct request *r, struct answer *a, gnutls_x509_crq_t crq, const char *san, const char *challenge)
+static void issue(struct request *r, struct answer *a, gnutls_x509_crq_t crq, const char *san,
+                  const char *challenge)
 {
     json_t *o = options(r->sim);
     enum cert_flaw flaw = cert_flaw_parse(json_text(o, "certificate", NULL));
@@ -361,7 +371,8 @@ static void enrol(struct request *r, struct answer *a)
     } else if (streq(challenge, "wrong") && challenge_wanted(r->sim)) {
         violation(r->violations, "challengePassword is not the tls-unique of this connection");
         answer_set(a, 400, "challengePassword", 17, "text/plain");
-    } else if (streq(challenge, "absent") && json_is_true(json_object_get(options(r->sim), "require-challenge"))) {
+    } else if (streq(challenge, "absent") &&
+               json_is_true(json_object_get(options(r->sim), "require-challenge"))) {
         answer_set(a, 400, "challengePassword", 17, "text/plain");
     } else {
         issue(r, a, crq, san, challenge);

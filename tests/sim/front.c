@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: the front of one connection. It ends TLS, passes request octets to libmicrohttpd through a socket pair,
- * gathers each answer whole, sends it as the worked example has it (no reason phrase) and in one record, or spoils
- * it as the scenario says. One detached thread per connection; sim->threads counts them.
- * A connection ends when the client leaves, a fault cuts it, the control port or the stop aborts it, or it idles. */
+/* mef-sim: the front of one connection. It ends TLS, passes request octets to libmicrohttpd through a socket
+ * pair, gathers each answer whole, sends it as the worked example has it (no reason phrase) and in one
+ * record, or spoils it as the scenario says. One detached thread per connection; sim->threads counts them. A
+ * connection ends when the client leaves, a fault cuts it, the control port or the stop aborts it, or it
+ * idles. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,9 +17,11 @@
 #define IDLE_MS      300000
 #define HANDSHAKE_MS 20000
 #define SEND_MS      30000
+#define LINGER_MS    2000
 #define RECORD       16384
 
-enum { CUT = -1, ORDERLY = 0, GO_ON = 1 };
+/* How a connection ends: by a TCP reset, without close_notify, or with it. */
+enum { RESET = -2, CUT = -1, ORDERLY = 0, GO_ON = 1 };
 
 /* Waits for the events on the TCP socket; 1 ready, 0 time is over, -1 stop or reset. */
 static int wait_tcp(struct conn *c, short events, int ms)
@@ -79,7 +82,8 @@ static size_t header_end(const GByteArray *a)
     return p ? (size_t)(p - a->data) + 4 : 0;
 }
 
-/* Length of the whole answer, once its head is there; 0 until then. Only libmicrohttpd's own shapes come here. */
+/* Length of the whole answer, once its head is there; 0 until then. Only libmicrohttpd's own shapes come
+ * here. */
 static size_t answer_length(const GByteArray *a)
 {
     size_t head = header_end(a);
@@ -91,8 +95,9 @@ static size_t answer_length(const GByteArray *a)
     return head + (length ? (size_t)g_ascii_strtoull(length + 17, NULL, 10) : 0);
 }
 
-/* Makes a head as the worked example has it: "HTTP/1.1 201 Created" becomes "HTTP/1.1 201 " (mef-protocol.md 2.5), and
- * of two lines Content-Length only ours stays, which stands in the right place; the other is libmicrohttpd's. */
+/* Makes a head as the worked example has it: "HTTP/1.1 201 Created" becomes "HTTP/1.1 201 "
+ * (mef-protocol.md 2.5), and of two lines Content-Length only ours stays, which stands in the right place;
+ * the other is libmicrohttpd's. */
 static void shape_head(GByteArray *a, bool bare_reason)
 {
     static const char name[] = "\r\nContent-Length:";
@@ -130,10 +135,10 @@ static int send_huge(struct conn *c, size_t bytes)
 {
     static const char open[] = "{\"sec:mecc\":{\"pad\":\"", end[] = "\"}}";
     bytes = CLAMP(bytes ? bytes : 1u << 20, sizeof open + sizeof end, SIM_MAX_ENDLESS);
-    _cleanup_(g_freep) char *head =
-        g_strdup_printf("HTTP/1.1 200 \r\nX-M2M-RSC: 2000\r\nContent-Type: application/vnd.onem2m-res+json\r\n"
-                        "Content-Length: %zu\r\n\r\n%s",
-                        bytes, open);
+    _cleanup_(g_freep) char *head = g_strdup_printf(
+        "HTTP/1.1 200 \r\nX-M2M-RSC: 2000\r\nContent-Type: application/vnd.onem2m-res+json\r\n"
+        "Content-Length: %zu\r\n\r\n%s",
+        bytes, open);
     char pad[4096];
     memset(pad, 'x', sizeof pad);
     if (!send_text(c, head))
@@ -197,7 +202,7 @@ static int send_answer(struct conn *c, GByteArray *a, const struct spoil *s)
     size_t head = header_end(a);
     switch (s->kind) {
     case SPOIL_DROP:
-        return CUT;
+        return RESET;
     case SPOIL_SILENT:
         pause_ms(c, -1);
         return CUT;
@@ -393,8 +398,12 @@ static bool handshake(struct conn *c)
 static bool open_inner(struct conn *c)
 {
     int pair[2];
-    struct sockaddr_in number = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(c->number), .sin_port = htons(1)};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    struct sockaddr_in number = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(c->number), .sin_port = htons(1)};
+    pthread_mutex_lock(&c->sim->lock);
+    int r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+    pthread_mutex_unlock(&c->sim->lock);
+    if (r < 0)
         return false;
     c->inner = pair[0];
     if (MHD_add_connection(c->sim->web, pair[1], (struct sockaddr *)&number, sizeof number) != MHD_YES)
@@ -422,7 +431,7 @@ static int serve(struct conn *c)
     if (c->fault)
         fault_spoil(c->fault, &fault);
     if (fault.kind == SPOIL_DROP)
-        return CUT;
+        return RESET;
     if (fault.kind == SPOIL_SILENT) {
         pause_ms(c, -1);
         return CUT;
@@ -433,7 +442,8 @@ static int serve(struct conn *c)
         return CUT;
     if (fault.kind == SPOIL_ALERT) {
         c->handshake_fault = "alert of the scenario";
-        gnutls_alert_send(c->tls, GNUTLS_AL_FATAL, (gnutls_alert_description_t)(fault.code ? fault.code : 40));
+        gnutls_alert_send(c->tls, GNUTLS_AL_FATAL,
+                          (gnutls_alert_description_t)(fault.code ? fault.code : 40));
         return CUT;
     }
     if (!handshake(c)) {
@@ -476,6 +486,20 @@ static void conn_free(struct conn *c)
     g_free(c);
 }
 
+/* Closing with unread octets would reset the connection and lose what was just sent, an alert for instance:
+ * so the client is told that this is all, and given a moment to leave. */
+static void let_go(struct conn *c)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)LINGER_MS * 1000, left;
+    uint8_t octets[RECORD];
+    shutdown(c->fd, SHUT_WR);
+    while ((left = (end - g_get_monotonic_time()) / 1000) > 0 && wait_tcp(c, POLLIN, (int)left) > 0) {
+        ssize_t n = recv(c->fd, octets, sizeof octets, 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            break;
+    }
+}
+
 static void *front(void *arg)
 {
     struct conn *c = arg;
@@ -484,13 +508,12 @@ static void *front(void *arg)
     close_inner(c);
     if (end == ORDERLY)
         gnutls_bye(c->tls, GNUTLS_SHUT_WR);
+    if (end != RESET)
+        let_go(c);
     pthread_mutex_lock(&sim->lock);
-    if (end == CUT && !sim->stopping) {
-        /* A reset, not an end: nothing that was sent may be taken for whole. Not when octets may be on their way. */
-        bool aborted = c->aborted || c->fault;
+    if (end == RESET || c->aborted) {
         struct linger now = {.l_onoff = 1};
-        if (aborted)
-            setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     }
     g_hash_table_remove(sim->conns, GUINT_TO_POINTER(c->number));
     conn_free(c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: <symmKeyReg> (mef-protocol.md 3.5). The key is what the exporter of the connection gave; RelativeKeyID is
- * its identifier part. Everything under the lock. */
+/* mef-sim: <symmKeyReg> (mef-protocol.md 3.5). The key is what the exporter of the connection gave;
+ * RelativeKeyID is its identifier part. Everything under the lock. */
 #include "plugin/base/limits.h"
 #include "tests/sim/sim.h"
 
@@ -13,16 +13,15 @@ json_t *key_find(struct sim *sim, const char *id)
 {
     json_t *key;
     size_t i;
-    json_array_foreach(keys(sim), i, key)
-        if (streq(json_text(key, "ri", ""), id))
-            return key;
+    json_array_foreach(keys(sim), i, key) if (streq(json_text(key, "ri", ""), id)) return key;
     return NULL;
 }
 
 /* The representation; kv only for a target, who is not the source. */
 static json_t *represent(const json_t *key, bool with_value)
 {
-    static const char *const shown[] = {"ri", "rn", "pi", "ct", "lt", "et", "lbl", "cr", "adfq", "suid", "tgis"};
+    static const char *const shown[] = {"ri",  "rn", "pi",   "ct",   "lt",  "et",
+                                        "lbl", "cr", "adfq", "suid", "tgis"};
     json_t *o = json_object();
     json_object_set_new(o, "ty", json_integer(5));
     for (size_t i = 0; i < ELEMENTS(shown); i++) {
@@ -41,9 +40,7 @@ static bool targets_ok(const json_t *tgis)
     size_t i;
     if (!json_is_array(tgis) || json_array_size(tgis) > LIMIT_LIST)
         return false;
-    json_array_foreach((json_t *)tgis, i, t)
-        if (!json_is_string(t) || !*json_string_value(t))
-            return false;
+    json_array_foreach((json_t *)tgis, i, t) if (!json_is_string(t) || !*json_string_value(t)) return false;
     return true;
 }
 
@@ -76,7 +73,8 @@ void key_create(struct request *r, struct answer *a, json_t *content)
     }
     json_int_t suid = json_number(content, "suid", -1);
     if (suid < 0 || (tgis && !targets_ok(tgis))) {
-        answer_error(a, 4000, suid < 0 ? "SUID missing or no number" : "targetIDs are no list of identifiers");
+        answer_error(a, 4000,
+                     suid < 0 ? "SUID missing or no number" : "targetIDs are no list of identifiers");
         return;
     }
     if (suid < 21 || suid > 25) {
@@ -90,9 +88,10 @@ void key_create(struct request *r, struct answer *a, json_t *content)
     timestamp_format(sim_clock(r->sim), now);
     _cleanup_(g_freep) char *id = new_key_id(r);
     _cleanup_(g_freep) char *value = g_base64_encode(r->conn->export + 16, 32);
-    json_t *key = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:O*,s:s,s:s,s:I,s:o,s:s}", "ri", id, "rn", id, "pi", "-", "ct",
-                            now, "lt", now, "et", et, "lbl", json_is_array(lbl) ? lbl : NULL, "cr", r->fr, "adfq", adfq,
-                            "suid", suid, "tgis", tgis ? json_incref(tgis) : json_array(), "kv", value);
+    json_t *key =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:O*,s:s,s:s,s:I,s:o,s:s}", "ri", id, "rn", id, "pi", "-", "ct",
+                  now, "lt", now, "et", et, "lbl", json_is_array(lbl) ? lbl : NULL, "cr", r->fr, "adfq", adfq,
+                  "suid", suid, "tgis", tgis ? json_incref(tgis) : json_array(), "kv", value);
     json_array_append_new(keys(r->sim), key);
     answer_primitive(r, a, 2001, represent(key, false));
     a->location = g_strdup_printf("/_/%s/-/%s", r->sim->fqdn, id);
@@ -131,8 +130,8 @@ void key_handle(struct request *r, struct answer *a, json_t *key)
     bool source = streq(json_text(key, "cr", ""), r->fr), target = false;
     json_t *t;
     size_t i;
-    json_array_foreach(json_object_get(key, "tgis"), i, t)
-        target = target || streq(json_string_value(t), r->fr);
+    json_array_foreach(json_object_get(key, "tgis"), i, t) target =
+        target || streq(json_string_value(t), r->fr);
     if (streq(r->op, "retrieve") && (source || target)) {
         answer_primitive(r, a, 2000, represent(key, target && !source));
     } else if (!source) {
@@ -140,11 +139,11 @@ void key_handle(struct request *r, struct answer *a, json_t *key)
     } else if (streq(r->op, "update")) {
         key_update(r, a, key);
     } else if (streq(r->op, "delete")) {
-        json_array_foreach(keys(r->sim), i, t)
-            if (t == key) {
-                json_array_remove(keys(r->sim), i);
-                break;
-            }
+        json_array_foreach(keys(r->sim), i, t) if (t == key)
+        {
+            json_array_remove(keys(r->sim), i);
+            break;
+        }
         answer_primitive(r, a, 2002, NULL);
     } else {
         answer_error(a, 4005, "nothing is created there by a client");

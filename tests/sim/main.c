@@ -17,7 +17,8 @@ static const char help[] =
     "usage: mef-sim --listen ADDRESS:PORT --fqdn NAME --ca DIR [--psk ID=HEX]... [--psk-file ID=FILE]...\n"
     "               [--scenario FILE] [--log FILE] [--ready-file FILE] [--state FILE]\n"
     "\n"
-    "A oneM2M MEF with EST for tests: registration, commands, certificates, over TLS 1.2 with pre-shared keys\n"
+    "A oneM2M MEF with EST for tests: registration, commands, certificates, over TLS 1.2 with pre-shared "
+    "keys\n"
     "(suite 00AE) and certificates (suite C023) on one port.\n"
     "\n"
     "  --listen ADDRESS:PORT  where to listen; [ADDRESS]:PORT for IPv6; port 0: any\n"
@@ -31,8 +32,10 @@ static const char help[] =
     "  --state FILE           registrations and reports survive a restart there\n"
     "  --help, --version\n"
     "\n"
-    "From your own test: start it with --listen 127.0.0.1:0, wait for the ready file, point your client's resolver at\n"
-    "127.0.0.1 for NAME, trust DIR/ca.pem, and use an identity of --psk. Then read the log; each line says what was\n"
+    "From your own test: start it with --listen 127.0.0.1:0, wait for the ready file, point your client's "
+    "resolver at\n"
+    "127.0.0.1 for NAME, trust DIR/ca.pem, and use an identity of --psk. Then read the log; each line says "
+    "what was\n"
     "asked and answered, and \"violation\" lists what the client did against the rules. Steer it by\n"
     "  curl http://127.0.0.1:CONTROL/sim/state\n"
     "  curl -d '{\"class\":\"CERT_PROV\"}' http://127.0.0.1:CONTROL/sim/commands\n"
@@ -136,7 +139,8 @@ static int open_listener(struct sim *sim, struct options *o)
     bool bracket = *o->listen == '[' && colon > o->listen + 1 && colon[-1] == ']';
     _cleanup_(g_freep) char *host =
         g_strndup(o->listen + bracket, (gsize)(colon - o->listen) - (bracket ? 2 : 0));
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM},
+                    *found = NULL;
     int one = 1;
     if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
         return usage("'%s' is no IP address", host);
@@ -161,8 +165,8 @@ static int open_listener(struct sim *sim, struct options *o)
 static int start(struct sim *sim, struct options *o)
 {
     _cleanup_(g_freep) char *error = NULL;
-    if (scenario_load(sim, o->scenario, &error) < 0 || ca_open(sim, &error) < 0 || tls_open(sim, &error) < 0 ||
-        state_load(sim, &error) < 0) {
+    if (scenario_load(sim, o->scenario, &error) < 0 || ca_open(sim, &error) < 0 ||
+        tls_open(sim, &error) < 0 || state_load(sim, &error) < 0) {
         fprintf(stderr, "mef-sim: %s\n", error);
         return 1;
     }
@@ -185,8 +189,8 @@ static int start(struct sim *sim, struct options *o)
 
 static int write_ready(struct sim *sim, const char *path)
 {
-    _cleanup_(g_freep) char *text = g_strdup_printf("port=%u\ncontrol=%u\nca=%s/ca.pem\n", sim->port, sim->control_port,
-                                                    sim->ca_dir);
+    _cleanup_(g_freep) char *text =
+        g_strdup_printf("port=%u\ncontrol=%u\nca=%s/ca.pem\n", sim->port, sim->control_port, sim->ca_dir);
     GError *e = NULL;
     if (!path || g_file_set_contents(path, text, -1, &e)) /* by a new file and rename */
         return 0;
@@ -207,7 +211,11 @@ static void accept_until_signal(struct sim *sim, int listener, int signals)
         if (p[0].revents)
             return;
         if (p[1].revents) {
+            /* Under the lock, as where a front makes its pair: so that ThreadSanitizer sees an order between
+             * the uses of one descriptor number, which libmicrohttpd frees behind its back. */
+            pthread_mutex_lock(&sim->lock);
             int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+            pthread_mutex_unlock(&sim->lock);
             if (fd >= 0)
                 front_accept(sim, fd);
         }

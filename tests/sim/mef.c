@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: primitives of the MEF (mef-protocol.md 1 to 3.3): who asks, what for, and the <mefClientReg> resource.
- * The state is one JSON value, sim->state, so that the control port and --state can show and keep it as it is:
- *   registrations  array of {ri cr ct lt et lbl? adfq rqi answer queue current previous issued}
- *   bindings       TLS identity -> fr;  owners: identity of an enrolled certificate -> identity that enrolled it
- *   keys, reports, enrolments
- * Everything runs under the lock. */
+/* mef-sim: primitives of the MEF (mef-protocol.md 1 to 3.3): who asks, what for, and the <mefClientReg>
+ * resource. The state is one JSON value, sim->state, so that the control port and --state can show and keep
+ * it as it is: registrations  array of {ri cr ct lt et lbl? adfq rqi answer queue current previous issued}
+ *   bindings       TLS identity -> fr;  owners: identity of an enrolled certificate -> identity that enrolled
+ * it keys, reports, enrolments Everything runs under the lock. */
 #include "plugin/base/json-scan.h"
 #include "plugin/base/limits.h"
 #include "tests/sim/sim.h"
@@ -15,9 +14,9 @@ static const struct {
     unsigned rsc;
     int status;
 } statuses[] = {
-    {2000, 200}, {2001, 201}, {2002, 200}, {2004, 200}, {4000, 400}, {4001, 501}, {4004, 404}, {4005, 405},
-    {4008, 504}, {4015, 415}, {4102, 400}, {4103, 403}, {4105, 409}, {4106, 403}, {4107, 403}, {4117, 403},
-    {5000, 500}, {5001, 501}, {5207, 406},
+    {2000, 200}, {2001, 201}, {2002, 200}, {2004, 200}, {4000, 400}, {4001, 501}, {4004, 404},
+    {4005, 405}, {4008, 504}, {4015, 415}, {4102, 400}, {4103, 403}, {4105, 409}, {4106, 403},
+    {4107, 403}, {4117, 403}, {5000, 500}, {5001, 501}, {5207, 406},
 };
 
 static int status_of(unsigned rsc)
@@ -31,7 +30,7 @@ static int status_of(unsigned rsc)
 void answer_primitive(struct request *r, struct answer *a, unsigned rsc, json_t *content)
 {
     /* A string is a body as it stands: how a scenario breaks the syntax itself. */
-    char *text = content == NULL            ? NULL
+    char *text = content == NULL           ? NULL
                  : json_is_string(content) ? strdup(json_string_value(content))
                                            : json_dumps(content, JSON_COMPACT);
     answer_set(a, status_of(rsc), text, text ? strlen(text) : 0, text ? MEDIA : NULL);
@@ -94,9 +93,7 @@ static bool bind_identity(struct request *r)
     json_t *fr;
     if (bound)
         return streq(bound, r->fr);
-    json_object_foreach(bindings, name, fr)
-        if (streq(json_string_value(fr), r->fr))
-            return false;
+    json_object_foreach(bindings, name, fr) if (streq(json_string_value(fr), r->fr)) return false;
     if (json_object_size(bindings) >= SIM_MAX_RECORDS)
         return false;
     return json_object_set_new(bindings, who, json_string(r->fr)) == 0;
@@ -190,11 +187,11 @@ bool mef_check_common(struct request *r, struct answer *a, json_t *content, bool
         answer_error(a, 4000, "labels are no array");
         return false;
     }
-    json_array_foreach(lbl, i, item)
-        if (!json_is_string(item) || !*json_string_value(item)) {
-            answer_error(a, 4000, "a label is no string");
-            return false;
-        }
+    json_array_foreach(lbl, i, item) if (!json_is_string(item) || !*json_string_value(item))
+    {
+        answer_error(a, 4000, "a label is no string");
+        return false;
+    }
     if (!et) {
         if (et_needed)
             answer_error(a, 4000, "expirationTime missing");
@@ -277,7 +274,8 @@ static json_t *rival(struct request *r, const char *adfq, bool same_request)
         reg = json_array_get(all, i);
         if (!streq(json_text(reg, "cr", ""), r->fr) || !mef_registration(r->sim, json_text(reg, "ri", "")))
             continue;
-        if (same_request ? streq(json_text(reg, "rqi", ""), r->rqi) : str_ieq(json_text(reg, "adfq", ""), adfq))
+        if (same_request ? streq(json_text(reg, "rqi", ""), r->rqi)
+                         : str_ieq(json_text(reg, "adfq", ""), adfq))
             return reg;
     }
     return NULL;
@@ -322,9 +320,9 @@ static void reg_create(struct request *r, struct answer *a, json_t *content)
     }
     timestamp_format(sim_clock(sim), now);
     _cleanup_(g_freep) char *id = new_id(sim);
-    reg = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:O*,s:s,s:s,s:s,s:[],s:n,s:n,s:i}", "ri", id, "rn", id, "pi", "-", "ct",
-                    now, "lt", now, "et", et, "lbl", json_is_array(lbl) ? lbl : NULL, "cr", r->fr, "adfq", adfq, "rqi",
-                    r->rqi, "queue", "current", "previous", "issued", 0);
+    reg = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:O*,s:s,s:s,s:s,s:[],s:n,s:n,s:i}", "ri", id, "rn", id, "pi",
+                    "-", "ct", now, "lt", now, "et", et, "lbl", json_is_array(lbl) ? lbl : NULL, "cr", r->fr,
+                    "adfq", adfq, "rqi", r->rqi, "queue", "current", "previous", "issued", 0);
     _cleanup_(g_freep) char *error = NULL;
     if (!reg || command_queue(sim, reg, json_object_get(sim->scenario, "commands"), &error) < 0) {
         json_decref(reg);
@@ -344,11 +342,11 @@ static void reg_update(struct request *r, struct answer *a, json_t *reg, json_t 
     json_t *value;
     if (!mef_check_common(r, a, content, false, et))
         return;
-    json_object_foreach(content, name, value)
-        if (!streq(name, "et") && !streq(name, "lbl")) {
-            answer_error(a, 4000, "'%s' cannot be updated", name);
-            return;
-        }
+    json_object_foreach(content, name, value) if (!streq(name, "et") && !streq(name, "lbl"))
+    {
+        answer_error(a, 4000, "'%s' cannot be updated", name);
+        return;
+    }
     if (json_object_size(content) == 0) {
         answer_error(a, 4000, "nothing to update");
         return;
@@ -455,7 +453,8 @@ void mef_handle(struct request *r, struct answer *a)
     size_t n = strlen(prefix);
     if (!r->fr || !*r->fr || strlen(r->fr) > LIMIT_M2M_ID || !str_text_valid(r->fr, strlen(r->fr))) {
         answer_error(a, 4000, "X-M2M-Origin missing or no text");
-    } else if (!r->rqi || !*r->rqi || strlen(r->rqi) > LIMIT_M2M_ID || !str_text_valid(r->rqi, strlen(r->rqi))) {
+    } else if (!r->rqi || !*r->rqi || strlen(r->rqi) > LIMIT_M2M_ID ||
+               !str_text_valid(r->rqi, strlen(r->rqi))) {
         answer_error(a, 4000, "X-M2M-RI missing or no text");
     } else if (r->rvi && !streq(r->rvi, "2a") && !streq(r->rvi, "2") && !streq(r->rvi, "3")) {
         r->rvi = "2a";

@@ -67,7 +67,8 @@ static void set_up(struct peer *p, const struct peer_how *how)
 struct peer *peer_open(const struct peer_how *how, char **ret_error)
 {
     struct peer *p = g_new0(struct peer, 1);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)how->port),
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)how->port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = PEER_TIMEOUT_S};
     int one = 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A raw TLS client by OpenSSL for the tests of mef-sim: it sends octets and gives back octets. Thread: one. */
+/* A raw TLS client by OpenSSL for the tests of mef-sim: it sends octets and gives back octets. Thread: one.
+ */
 #pragma once
 
 #include <glib.h>
@@ -29,8 +30,8 @@ X509 *peer_certificate(struct peer *p); /* new reference, or NULL */
 SSL *peer_ssl(struct peer *p);
 
 void peer_send(struct peer *p, const void *data, size_t n);
-/* One answer, head and body, as it came (Content-Length decides). Less than that when the connection ended; then
- * *ret_ended (if any) is TRUE. */
+/* One answer, head and body, as it came (Content-Length decides). Less than that when the connection ended;
+ * then *ret_ended (if any) is TRUE. */
 char *peer_answer(struct peer *p, gboolean *ret_ended);
 /* All until the end, at most `max` octets. *ret_clean: close_notify came. */
 GByteArray *peer_rest(struct peer *p, size_t max, gboolean *ret_clean);

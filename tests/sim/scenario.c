@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: the scenario file and its faults. docs/mef-sim.md describes both; the tables here are what it describes.
- * A fault is {"at": WHEN, "do": WHAT, ...}. Faults live in sim->faults with their own counters `seen` and `hits`.
- * scenario_load() runs before any thread; the rest under the lock. */
+/* mef-sim: the scenario file and its faults. docs/mef-sim.md describes both; the tables here are what it
+ * describes. A fault is {"at": WHEN, "do": WHAT, ...}. Faults live in sim->faults with their own counters
+ * `seen` and `hits`. scenario_load() runs before any thread; the rest under the lock. */
 #include <errno.h>
 
 #include "tests/sim/sim.h"
@@ -63,12 +63,15 @@ static int check_fault(const json_t *fault, char **ret_error)
     const char *name;
     json_t *value;
     if (!word)
-        *ret_error = g_strdup_printf("a fault does not say what to do, or '%s' is no fault", json_text(fault, "do", ""));
+        *ret_error = g_strdup_printf("a fault does not say what to do, or '%s' is no fault",
+                                     json_text(fault, "do", ""));
     else if (!json_is_integer(at) && !json_is_object(at))
         *ret_error = g_strdup_printf("fault '%s': 'at' is a request number or an object", word->word);
     else if (streq(word->word, "wrong-cert") &&
-             (!at_connection(at) || cert_flaw_parse(json_text(fault, "certificate", "other-name")) == CERT_UNKNOWN))
-        *ret_error = g_strdup("fault 'wrong-cert' wants {\"connection\":N} as 'at' and a known 'certificate'");
+             (!at_connection(at) ||
+              cert_flaw_parse(json_text(fault, "certificate", "other-name")) == CERT_UNKNOWN))
+        *ret_error =
+            g_strdup("fault 'wrong-cert' wants {\"connection\":N} as 'at' and a known 'certificate'");
     json_object_foreach(json_is_object(at) ? (json_t *)at : NULL, name, value)
     {
         bool ok = false;
@@ -86,9 +89,7 @@ int scenario_add_faults(struct sim *sim, json_t *faults, char **ret_error)
     size_t i;
     _cleanup_(json_freep) json_t *list =
         json_is_array(faults) ? json_incref(faults) : json_pack("[O]", faults);
-    json_array_foreach(list, i, one)
-        if (check_fault(one, ret_error) < 0)
-            return -EINVAL;
+    json_array_foreach(list, i, one) if (check_fault(one, ret_error) < 0) return -EINVAL;
     if (json_array_size(sim->faults) + json_array_size(list) > SIM_MAX_FAULTS) {
         *ret_error = g_strdup_printf("more than %u faults", SIM_MAX_FAULTS);
         return -E2BIG;
@@ -105,8 +106,9 @@ int scenario_add_faults(struct sim *sim, json_t *faults, char **ret_error)
 
 static int check_words(json_t *s, char **ret_error)
 {
-    static const char *const known[] = {"registration", "commands", "retryDuration", "faults", "est", "clock", "ids",
-                                        "priority", "server-certificate", "bindings", "comment"};
+    static const char *const known[] = {
+        "registration", "commands", "retryDuration",      "faults",   "est",    "clock",
+        "ids",          "priority", "server-certificate", "bindings", "comment"};
     const char *name;
     json_t *value;
     struct duration d;
@@ -214,7 +216,7 @@ json_t *fault_match(struct request *r)
         else if (strikes(fault, json_number(at, "n", 1), json_number(at, "times", 1)))
             found = fault;
     }
-    return json_incref(found);
+    return json_deep_copy(found);
 }
 
 json_t *fault_match_connection(struct sim *sim, unsigned number)
@@ -225,10 +227,11 @@ json_t *fault_match_connection(struct sim *sim, unsigned number)
     {
         json_t *at = json_object_get(fault, "at");
         json_int_t from = json_number(at, "connection", 0), times = json_number(at, "times", 1);
-        if (!at_connection(at) || number < from || (times > 0 && json_number(fault, "hits", 0) >= times && from > 0))
+        if (!at_connection(at) || number < from ||
+            (times > 0 && json_number(fault, "hits", 0) >= times && from > 0))
             continue;
         json_object_set_new(fault, "hits", json_integer(json_number(fault, "hits", 0) + 1));
-        return json_incref(fault);
+        return json_deep_copy(fault);
     }
     return NULL;
 }

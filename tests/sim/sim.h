@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mef-sim, the reference MEF: what its parts share.
  *
- * The main thread accepts. Each TLS connection has a front thread (front.c) that ends TLS with GnuTLS and hands
- * the octets to libmicrohttpd through a socket pair, so that it sees, and can spoil, every octet that leaves.
- * libmicrohttpd's one thread parses HTTP and runs the MEF (web.c, mef.c, est.c). A second libmicrohttpd daemon
- * serves the control port (control.c). `lock` guards everything below it in struct sim. */
+ * The main thread accepts. Each TLS connection has a front thread (front.c) that ends TLS with GnuTLS and
+ * hands the octets to libmicrohttpd through a socket pair, so that it sees, and can spoil, every octet that
+ * leaves. libmicrohttpd's one thread parses HTTP and runs the MEF (web.c, mef.c, est.c). A second
+ * libmicrohttpd daemon serves the control port (control.c). `lock` guards everything below it in struct sim.
+ */
 #pragma once
 
 #include <glib.h>
@@ -22,21 +23,20 @@
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 
-#define SIM_MAX_CONNECTIONS   128u  /* at a time; more wait in the backlog */
-#define SIM_MAX_BODY          65536u /* octets of a request body; as the client's own limit (2.5) */
+#define SIM_MAX_CONNECTIONS   128u       /* at a time; more wait in the backlog */
+#define SIM_MAX_BODY          65536u     /* octets of a request body; as the client's own limit (2.5) */
 #define SIM_MAX_ANSWER        (4u << 20) /* octets of one answer as it comes from libmicrohttpd */
 #define SIM_MAX_REGISTRATIONS 256u
 #define SIM_MAX_COMMANDS      1000u /* waiting commands of one registration */
 #define SIM_MAX_FAULTS        1000u
-#define SIM_MAX_RECORDS       10000u /* reports, enrolments: the oldest go first */
+#define SIM_MAX_RECORDS       10000u     /* reports, enrolments: the oldest go first */
 #define SIM_MAX_ENDLESS       (1u << 30) /* even an endless body ends here */
-#define SIM_EXPORT            48 /* mef-protocol.md 3.5.3 */
+#define SIM_EXPORT            48         /* mef-protocol.md 3.5.3 */
 
 static inline void json_freep(json_t **j)
 {
     json_decref(*j);
 }
-
 
 static inline void g_freep(void *p)
 {
@@ -46,18 +46,18 @@ static inline void g_freep(void *p)
 /* A fault of the scenario that has matched a request; `spec` is its JSON object. NULL members: none. */
 enum spoil_kind {
     SPOIL_NONE,
-    SPOIL_DROP,       /* no answer, the connection is cut */
-    SPOIL_DELAY,      /* the answer comes `ms` later */
-    SPOIL_SILENT,     /* no answer, the connection stays */
-    SPOIL_TRUNCATE,   /* the first `bytes` octets, then the connection is cut */
-    SPOIL_GARBAGE,    /* `bytes` octets of noise instead */
-    SPOIL_HUGE,       /* a well-formed answer with a body of `bytes` octets */
-    SPOIL_ENDLESS,    /* a body without an end */
+    SPOIL_DROP,           /* no answer, the connection is cut */
+    SPOIL_DELAY,          /* the answer comes `ms` later */
+    SPOIL_SILENT,         /* no answer, the connection stays */
+    SPOIL_TRUNCATE,       /* the first `bytes` octets, then the connection is cut */
+    SPOIL_GARBAGE,        /* `bytes` octets of noise instead */
+    SPOIL_HUGE,           /* a well-formed answer with a body of `bytes` octets */
+    SPOIL_ENDLESS,        /* a body without an end */
     SPOIL_ENDLESS_HEADER, /* header lines without an end */
-    SPOIL_CHUNKED,    /* the right answer, in chunks of `bytes` octets */
-    SPOIL_DRIBBLE,    /* the right answer in pieces of `bytes` octets, each `ms` after the other */
-    SPOIL_CLOSE,      /* the right answer, then an orderly end of the connection */
-    SPOIL_ALERT,      /* a fatal TLS alert `code` instead */
+    SPOIL_CHUNKED,        /* the right answer, in chunks of `bytes` octets */
+    SPOIL_DRIBBLE,        /* the right answer in pieces of `bytes` octets, each `ms` after the other */
+    SPOIL_CLOSE,          /* the right answer, then an orderly end of the connection */
+    SPOIL_ALERT,          /* a fatal TLS alert `code` instead */
 };
 
 struct spoil {
@@ -84,16 +84,16 @@ struct conn {
     gnutls_session_t tls;
     char *identity; /* psk_identity or SAN; "" without authentication */
     bool by_certificate, is_psk;
-    char suite[5]; /* "00AE" */
-    char *sni;     /* NULL when there was none */
+    char suite[5];       /* "00AE" */
+    char *sni;           /* NULL when there was none */
     gnutls_datum_t peer; /* DER of the client certificate */
     char *tls_unique;    /* base64; NULL when it cannot be had */
     uint8_t export[SIM_EXPORT];
-    GPtrArray *violations; /* of the handshake (char *) */
-    json_t *offered;       /* suites of the ClientHello */
-    const char *handshake_fault; /* static text: what a callback refused, or NULL */
-    int handshake_alert;         /* the alert that says so */
-    json_t *fault;               /* connection fault of the scenario, or NULL */
+    GPtrArray *violations;                            /* of the handshake (char *) */
+    json_t *offered;                                  /* suites of the ClientHello */
+    const char *handshake_fault;                      /* static text: what a callback refused, or NULL */
+    int handshake_alert;                              /* the alert that says so */
+    json_t *fault;                                    /* connection fault of the scenario, or NULL */
     gnutls_certificate_credentials_t own_certificate; /* made for this connection (wrong-cert), or NULL */
 
     /* guarded by sim->lock */
@@ -139,20 +139,20 @@ struct request {
     char *method, *version;
     GByteArray *body;
     bool too_large, done;
-    unsigned number;   /* 1, 2, ... over all connections */
-    const char *op;    /* create retrieve update delete, or an EST operation, or other; static */
+    unsigned number;      /* 1, 2, ... over all connections */
+    const char *op;       /* create retrieve update delete, or an EST operation, or other; static */
     const char *resource; /* base registration command key est other; static */
     const char *fr, *rqi, *rvi, *content_type; /* header values, NULL when absent; libmicrohttpd's */
-    GPtrArray *violations; /* char * */
-    json_t *fault;         /* the spec that hit it (owned), or NULL */
+    GPtrArray *violations;                     /* char * */
+    json_t *fault;                             /* the spec that hit it (owned), or NULL */
 };
 
 struct answer {
     int status;
-    unsigned rsc; /* 0: not a primitive */
+    unsigned rsc;     /* 0: not a primitive */
     GByteArray *body; /* NULL: none */
     char *content_type, *location, *transfer_encoding, *retry_after;
-    json_t *headers;        /* scenario fault: name -> value or null, laid over the others */
+    json_t *headers; /* scenario fault: name -> value or null, laid over the others */
 };
 
 /* sim.c: text and time */
@@ -185,8 +185,8 @@ enum cert_flaw cert_flaw_parse(const char *word); /* NULL: good */
 int ca_open(struct sim *sim, char **ret_error);
 void ca_close(struct sim *sim);
 /* Key and certificate for a server of that name. */
-int ca_server_certificate(struct sim *sim, const char *fqdn, enum cert_flaw flaw, gnutls_x509_privkey_t *ret_key,
-                          gnutls_x509_crt_t *ret_cert);
+int ca_server_certificate(struct sim *sim, const char *fqdn, enum cert_flaw flaw,
+                          gnutls_x509_privkey_t *ret_key, gnutls_x509_crt_t *ret_cert);
 /* A certificate for the CSR, subject and SAN copied. lifetime in seconds. */
 int ca_issue(struct sim *sim, gnutls_x509_crq_t crq, enum cert_flaw flaw, int64_t lifetime,
              gnutls_x509_crt_t *ret_cert);
@@ -208,7 +208,8 @@ void answer_set(struct answer *a, int status, const void *body, size_t n, const 
 
 /* mef.c and key.c. Called under lock. */
 void mef_handle(struct request *r, struct answer *a);
-void answer_primitive(struct request *r, struct answer *a, unsigned rsc, json_t *content); /* steals content */
+void answer_primitive(struct request *r, struct answer *a, unsigned rsc,
+                      json_t *content); /* steals content */
 void answer_error(struct answer *a, unsigned rsc, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* The registration's live entry, or NULL. */
 /* The member `root` of the content (new reference); NULL with the answer set. */
@@ -219,7 +220,8 @@ void key_create(struct request *r, struct answer *a, json_t *content);
 void key_handle(struct request *r, struct answer *a, json_t *key);
 json_t *key_find(struct sim *sim, const char *id);
 /* Checks `et`, `lbl`; false with the answer set. */
-bool mef_check_common(struct request *r, struct answer *a, json_t *content, bool et_needed, char ret_et[TIMESTAMP_LEN]);
+bool mef_check_common(struct request *r, struct answer *a, json_t *content, bool et_needed,
+                      char ret_et[TIMESTAMP_LEN]);
 bool fqdn_valid(const char *s);
 
 /* command.c. Called under lock. */
@@ -238,9 +240,9 @@ bool est_handle(struct request *r, struct answer *a);
 const char *est_operation(struct sim *sim, const char *path); /* static word, or NULL */
 
 /* scenario.c */
-int scenario_load(struct sim *sim, const char *path, char **ret_error); /* path NULL: the default one */
+int scenario_load(struct sim *sim, const char *path, char **ret_error);     /* path NULL: the default one */
 int scenario_add_faults(struct sim *sim, json_t *faults, char **ret_error); /* borrowed */
-/* The fault that this request hits (new reference), or NULL; counts. Under lock. */
+/* A copy of the fault that this request hits, or NULL; counts. Under lock. */
 json_t *fault_match(struct request *r);
 json_t *fault_match_connection(struct sim *sim, unsigned number);
 bool fault_before(const json_t *fault); /* the request is not processed at all */

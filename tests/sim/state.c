@@ -32,7 +32,8 @@ int state_load(struct sim *sim, char **ret_error)
             return -EINVAL;
         }
     }
-    json_object_update_missing(json_object_get(sim->state, "bindings"), json_object_get(sim->scenario, "bindings"));
+    json_object_update_missing(json_object_get(sim->state, "bindings"),
+                               json_object_get(sim->scenario, "bindings"));
     return 0;
 }
 

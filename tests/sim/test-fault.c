@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim misbehaves on demand: each fault does what docs/mef-sim.md says, to the octet where it matters, and leaves
- * the MEF's state as it says. Then TLS itself, and the control port. */
+/* mef-sim misbehaves on demand: each fault does what docs/mef-sim.md says, to the octet where it matters, and
+ * leaves the MEF's state as it says. Then TLS itself, and the control port. */
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -35,10 +35,11 @@ static void reconnect(struct fixture *f)
 
 static char *primitive(const char *method, const char *path, const char *type, const char *body)
 {
-    return g_strdup_printf("%s %s HTTP/1.1\r\nHost: x\r\nX-M2M-Origin: " CLIENT "\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 2a\r\n"
+    return g_strdup_printf("%s %s HTTP/1.1\r\nHost: x\r\nX-M2M-Origin: " CLIENT
+                           "\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 2a\r\n"
                            "%s%s%sContent-Length: %zu\r\n\r\n%s",
-                           method, path, type ? "Content-Type: application/vnd.onem2m-res+json" : "", type ? type : "",
-                           type ? "\r\n" : "", body ? strlen(body) : 0, body ? body : "");
+                           method, path, type ? "Content-Type: application/vnd.onem2m-res+json" : "",
+                           type ? type : "", type ? "\r\n" : "", body ? strlen(body) : 0, body ? body : "");
 }
 
 static char *ask(struct fixture *f, const char *method, const char *path, const char *type, const char *body)
@@ -51,9 +52,10 @@ static void set_up(struct fixture *f)
 {
     static const char *const args[] = {"--psk=" KPM_ID "=" KPM, NULL};
     f->dir = g_dir_make_tmp("mef-sim.XXXXXX", NULL);
-    f->sim = sim_start(f->dir, FQDN,
-                       "{\"registration\":{\"id\":\"reg\"},\"commands\":[{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}]}",
-                       args);
+    f->sim = sim_start(
+        f->dir, FQDN,
+        "{\"registration\":{\"id\":\"reg\"},\"commands\":[{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}]}",
+        args);
     f->peer = connect_psk(f, NULL);
     g_assert_nonnull(f->peer);
     g_autofree char *answer = ask(f, "POST", "/_/" FQDN "/-", ";ty=4",
@@ -102,8 +104,8 @@ static size_t recorded(struct fixture *f)
 {
     json_t *state = sim_state(f->sim), *one;
     size_t i, n = 0;
-    json_array_foreach(json_object_get(json_object_get(state, "state"), "reports"), i, one)
-        n += json_is_true(json_object_get(one, "recorded"));
+    json_array_foreach(json_object_get(json_object_get(state, "state"), "reports"), i, one) n +=
+        json_is_true(json_object_get(one, "recorded"));
     json_decref(state);
     return n;
 }
@@ -204,6 +206,7 @@ static void test_slow(void)
     struct fixture f;
     set_up(&f);
     g_autofree char *whole = retrieve(&f);
+    assert_body(whole, "\"csc\":10");
     fault(&f, "{\"at\":{\"op\":\"retrieve\"},\"do\":\"delay\",\"ms\":300}");
     gint64 begin = g_get_monotonic_time();
     g_autofree char *late = retrieve(&f);
@@ -214,7 +217,8 @@ static void test_slow(void)
     g_assert_cmpstr(pieces, ==, late);
     fault(&f, "{\"at\":{\"op\":\"retrieve\"},\"do\":\"chunked\",\"bytes\":5}");
     g_autofree char *head = retrieve(&f); /* no length: the head only */
-    g_autofree char *te = answer_header(head, "Transfer-Encoding"), *length = answer_header(head, "Content-Length");
+    g_autofree char *te = answer_header(head, "Transfer-Encoding"),
+                    *length = answer_header(head, "Content-Length");
     g_assert_cmpstr(te, ==, "chunked");
     g_assert_null(length);
     GByteArray *first = peer_rest(f.peer, 1, NULL);
@@ -273,12 +277,14 @@ static void test_content(void)
     g_autofree char *broken = retrieve(&f), *length = answer_header(broken, "Content-Length");
     g_assert_cmpstr(answer_body(broken), ==, "{\"a\":");
     g_assert_cmpstr(length, ==, "5");
-    fault(&f, "{\"at\":{\"op\":\"retrieve\"},\"do\":\"field\",\"set\":{\"csc\":99,\"cdsc.ccid\":9},\"remove\":[\"cid\"]}");
+    fault(&f, "{\"at\":{\"op\":\"retrieve\"},\"do\":\"field\",\"set\":{\"csc\":99,\"cdsc.ccid\":9},"
+              "\"remove\":[\"cid\"]}");
     g_autofree char *field = retrieve(&f);
     assert_body(field, "\"ccid\":9");
     assert_body(field, "\"csc\":99");
     g_assert_null(strstr(answer_body(field), "\"cid\""));
-    fault(&f, "{\"at\":{\"op\":\"retrieve\"},\"do\":\"header\",\"set\":{\"X-M2M-RI\":\"other\",\"X-M2M-RSC\":null,\"X-New\":\"1\"}}");
+    fault(&f, "{\"at\":{\"op\":\"retrieve\"},\"do\":\"header\",\"set\":{\"X-M2M-RI\":\"other\",\"X-M2M-RSC\":"
+              "null,\"X-New\":\"1\"}}");
     g_autofree char *headers = retrieve(&f), *ri = answer_header(headers, "X-M2M-RI");
     g_autofree char *gone = answer_header(headers, "X-M2M-RSC"), *extra = answer_header(headers, "X-New");
     g_assert_cmpstr(ri, ==, "other");
@@ -297,6 +303,7 @@ static void test_commands(void)
     struct fixture f;
     set_up(&f);
     g_autofree char *first = retrieve(&f);
+    assert_body(first, "\"c-0001\"");
     fault(&f, "{\"at\":{\"op\":\"update\"},\"do\":\"reissue\"}");
     g_autofree char *lost = report(&f, "c-0001");
     assert_body(lost, "\"c-0001\"");
@@ -330,9 +337,12 @@ static void test_when(void)
         g_assert_cmpint(answer_status(answer), ==, wanted[i]);
     }
     json_t *state = sim_state(f.sim);
-    g_assert_cmpint(json_integer_value(json_object_get(json_array_get(json_object_get(state, "faults"), 0), "hits")), ==, 2);
-    g_autofree char *number = g_strdup_printf(
-        "{\"at\":%d,\"do\":\"status\",\"rsc\":4103}", (int)json_integer_value(json_object_get(state, "requests")) + 2);
+    g_assert_cmpint(
+        json_integer_value(json_object_get(json_array_get(json_object_get(state, "faults"), 0), "hits")), ==,
+        2);
+    g_autofree char *number =
+        g_strdup_printf("{\"at\":%d,\"do\":\"status\",\"rsc\":4103}",
+                        (int)json_integer_value(json_object_get(state, "requests")) + 2);
     json_decref(state);
     fault(&f, number);
     g_autofree char *one = retrieve(&f), *two = retrieve(&f);
@@ -401,8 +411,10 @@ static void test_wrong_certificate(void)
         const char *word, *reason;
         long verify;
     } cases[] = {
-        {"other-name", "", X509_V_ERR_HOSTNAME_MISMATCH}, {"no-name", "", X509_V_OK},
-        {"wildcard", "", X509_V_OK},                      {"expired", "", X509_V_ERR_CERT_HAS_EXPIRED},
+        {"other-name", "", X509_V_ERR_HOSTNAME_MISMATCH},
+        {"no-name", "", X509_V_OK},
+        {"wildcard", "", X509_V_OK},
+        {"expired", "", X509_V_ERR_CERT_HAS_EXPIRED},
         {"not-yet", "", X509_V_ERR_CERT_NOT_YET_VALID},
         {"self-signed", "", X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT},
         {"other-ca", "", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY},
@@ -412,8 +424,8 @@ static void test_wrong_certificate(void)
     unsigned connection = 1;
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text =
-            g_strdup_printf("{\"at\":{\"connection\":%u},\"do\":\"wrong-cert\",\"certificate\":\"%s\"}", ++connection,
-                            cases[i].word);
+            g_strdup_printf("{\"at\":{\"connection\":%u},\"do\":\"wrong-cert\",\"certificate\":\"%s\"}",
+                            ++connection, cases[i].word);
         g_autofree char *error = NULL;
         g_test_message("%s", cases[i].word);
         fault(&f, text);
@@ -443,7 +455,8 @@ static void test_connection(void)
     struct fixture f;
     set_up(&f);
     g_autofree char *error = NULL, *error2 = NULL;
-    fault(&f, "[{\"at\":{\"connection\":2},\"do\":\"drop\"},{\"at\":{\"connection\":3},\"do\":\"tls-alert\",\"alert\":80},"
+    fault(&f, "[{\"at\":{\"connection\":2},\"do\":\"drop\"},{\"at\":{\"connection\":3},\"do\":\"tls-alert\","
+              "\"alert\":80},"
               "{\"at\":{\"connection\":4},\"do\":\"delay\",\"ms\":200}]");
     g_assert_null(connect_psk(&f, &error));
     g_assert_null(connect_psk(&f, &error2));
@@ -488,7 +501,8 @@ static void test_control(void)
         json_decref(answer);
         json_decref(body);
     }
-    json_decref(sim_post(f.sim, "/sim/refuse-identity", "{\"identity\":\"" KPM_ID "\",\"at\":\"request\",\"rsc\":4107}"));
+    json_decref(sim_post(f.sim, "/sim/refuse-identity",
+                         "{\"identity\":\"" KPM_ID "\",\"at\":\"request\",\"rsc\":4107}"));
     g_autofree char *refused = retrieve(&f), *rsc = answer_header(refused, "X-M2M-RSC");
     g_assert_cmpstr(rsc, ==, "4107");
     json_decref(sim_post(f.sim, "/sim/refuse-identity", "{\"identity\":\"" KPM_ID "\"}"));

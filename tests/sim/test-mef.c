@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim as a MEF: the worked example octet for octet, and the MEF-side rules of mef-protocol.md 3.3, 3.4.7. */
+/* mef-sim as a MEF: the worked example octet for octet, and the MEF-side rules of mef-protocol.md 3.3, 3.4.7.
+ */
 #include <string.h>
 
 #include "plugin/base/str.h"
@@ -12,11 +13,12 @@
 #define CLIENT "//m2m.example.com/gw42"
 #define REG    "/_/mef.example.com/-/mecr-7f3a21"
 
-static const char example_scenario[] =
-    "{\"clock\":\"20260301T080000\","
-    "\"registration\":{\"id\":\"mecr-7f3a21\",\"et\":\"20261201T000000\",\"key-id\":\"9F0C3A5D7E1B42688A90B1C2D3E4F506\"},"
-    "\"commands\":[{\"class\":\"CERT_PROV\",\"args\":{\"uri\":\"https://mef.example.com:8443/.well-known/est\"}},"
-    "{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}]}";
+static const char example_scenario[] = "{\"clock\":\"20260301T080000\","
+                                       "\"registration\":{\"id\":\"mecr-7f3a21\",\"et\":\"20261201T000000\","
+                                       "\"key-id\":\"9F0C3A5D7E1B42688A90B1C2D3E4F506\"},"
+                                       "\"commands\":[{\"class\":\"CERT_PROV\",\"args\":{\"uri\":\"https://"
+                                       "mef.example.com:8443/.well-known/est\"}},"
+                                       "{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}]}";
 
 struct fixture {
     char *dir;
@@ -37,8 +39,8 @@ static struct peer *connect_as(struct fixture *f, const char *identity, const ch
 
 static void set_up(struct fixture *f, const char *scenario)
 {
-    static const char *const args[] = {"--psk=" KPM_ID "=" KPM, "--psk=other@mef.example.com=00112233445566778899aabbccddeeff",
-                                       NULL};
+    static const char *const args[] = {"--psk=" KPM_ID "=" KPM,
+                                       "--psk=other@mef.example.com=00112233445566778899aabbccddeeff", NULL};
     f->dir = g_dir_make_tmp("mef-sim.XXXXXX", NULL);
     f->sim = sim_start(f->dir, FQDN, scenario, args);
     f->peer = connect_as(f, KPM_ID, KPM);
@@ -53,12 +55,13 @@ static void tear_down(struct fixture *f)
 }
 
 /* A primitive with everything right about it. */
-static char *primitive_from(struct fixture *f, struct peer *p, const char *fr, const char *method, const char *path,
-                            const char *body, int ty)
+static char *primitive_from(struct fixture *f, struct peer *p, const char *fr, const char *method,
+                            const char *path, const char *body, int ty)
 {
     GString *s = g_string_new(NULL);
-    g_string_printf(s, "%s %s HTTP/1.1\r\nHost: " FQDN ":%u\r\nX-M2M-Origin: %s\r\nX-M2M-RI: %08x\r\nX-M2M-RVI: 2a\r\n",
-                    method, path, sim_port(f->sim), fr, ++f->rqi);
+    g_string_printf(
+        s, "%s %s HTTP/1.1\r\nHost: " FQDN ":%u\r\nX-M2M-Origin: %s\r\nX-M2M-RI: %08x\r\nX-M2M-RVI: 2a\r\n",
+        method, path, sim_port(f->sim), fr, ++f->rqi);
     g_string_append(s, "Accept: application/vnd.onem2m-res+json, application/json;q=0.9\r\n");
     if (body) {
         g_string_append(s, "Content-Type: application/vnd.onem2m-res+json");
@@ -83,8 +86,8 @@ static json_t *demand_from(struct fixture *f, struct peer *p, const char *fr, in
 {
     static const struct {
         int rsc, status;
-    } map[] = {{2000, 200}, {2001, 201}, {2002, 200}, {2004, 200}, {4000, 400}, {4001, 501}, {4004, 404}, {4005, 405},
-               {4015, 415}, {4102, 400}, {4103, 403}, {4106, 403}, {4117, 403}, {5207, 406}};
+    } map[] = {{2000, 200}, {2001, 201}, {2002, 200}, {2004, 200}, {4000, 400}, {4001, 501}, {4004, 404},
+               {4005, 405}, {4015, 415}, {4102, 400}, {4103, 403}, {4106, 403}, {4117, 403}, {5207, 406}};
     g_autofree char *answer = primitive_from(f, p, fr, method, path, body, ty);
     g_autofree char *code = answer_header(answer, "X-M2M-RSC"), *rqi = answer_header(answer, "X-M2M-RI");
     g_autofree char *sent = g_strdup_printf("%08x", f->rqi);
@@ -97,7 +100,8 @@ static json_t *demand_from(struct fixture *f, struct peer *p, const char *fr, in
     for (size_t i = 0; i < G_N_ELEMENTS(map); i++)
         if (map[i].rsc == rsc)
             g_assert_cmpint(answer_status(answer), ==, map[i].status);
-    json_t *whole = *answer_body(answer) ? json_loads(answer_body(answer), JSON_REJECT_DUPLICATES, &e) : json_object();
+    json_t *whole =
+        *answer_body(answer) ? json_loads(answer_body(answer), JSON_REJECT_DUPLICATES, &e) : json_object();
     g_assert_nonnull(whole);
     json_t *inner = json_object_iter_value(json_object_iter(whole));
     json_t *result = json_is_object(inner) ? json_incref(inner) : json_incref(whole);
@@ -105,7 +109,8 @@ static json_t *demand_from(struct fixture *f, struct peer *p, const char *fr, in
     return result;
 }
 
-static json_t *demand(struct fixture *f, int rsc, const char *method, const char *path, const char *body, int ty)
+static json_t *demand(struct fixture *f, int rsc, const char *method, const char *path, const char *body,
+                      int ty)
 {
     return demand_from(f, f->peer, CLIENT, rsc, method, path, body, ty);
 }
@@ -159,8 +164,7 @@ static void assert_reports(struct fixture *f, size_t all, size_t recorded)
 {
     json_t *list = reports(f), *one;
     size_t i, n = 0;
-    json_array_foreach(list, i, one)
-        n += json_is_true(json_object_get(one, "recorded"));
+    json_array_foreach(list, i, one) n += json_is_true(json_object_get(one, "recorded"));
     g_assert_cmpuint(json_array_size(list), ==, all);
     g_assert_cmpuint(n, ==, recorded);
     json_decref(list);
@@ -169,10 +173,10 @@ static void assert_reports(struct fixture *f, size_t all, size_t recorded)
 /* ---- the worked example ---- */
 
 #define COMMON                                                                                               \
-    "Host: mef.example.com:8443\r\nX-M2M-Origin: //m2m.example.com/gw42\r\nX-M2M-RI: 5f1c09ae-000000%s\r\n"    \
+    "Host: mef.example.com:8443\r\nX-M2M-Origin: //m2m.example.com/gw42\r\nX-M2M-RI: 5f1c09ae-000000%s\r\n"  \
     "X-M2M-RVI: 2a\r\nAccept: application/vnd.onem2m-res+json, application/json;q=0.9\r\n"
 #define ANSWER(status, rsc, length)                                                                          \
-    "HTTP/1.1 " status " \r\nX-M2M-RI: 5f1c09ae-000000%s\r\nX-M2M-RSC: " rsc "\r\nX-M2M-RVI: 2a\r\n"             \
+    "HTTP/1.1 " status " \r\nX-M2M-RI: 5f1c09ae-000000%s\r\nX-M2M-RSC: " rsc "\r\nX-M2M-RVI: 2a\r\n"         \
     "Content-Type: application/vnd.onem2m-res+json\r\nContent-Length: " length "\r\n"
 #define MECC "{\"sec:mecc\":{\"ty\":6,\"ri\":\"mecr-7f3a21-cmd\",\"rn\":\"cmd\",\"pi\":\"mecr-7f3a21\","
 
@@ -181,37 +185,50 @@ static const struct step {
     const char *clock;
 } steps[] = {
     {"01", "POST /_/mef.example.com/- HTTP/1.1\r\n", ";ty=4",
-     "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"],\"adfq\":\"admin.example.org\"}}",
+     "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"],\"adfq\":\"admin.example."
+     "org\"}}",
      ANSWER("201", "2001", "276") "Content-Location: /_/mef.example.com/-/mecr-7f3a21\r\n",
-     "{\"sec:mecr\":{\"ty\":4,\"ri\":\"mecr-7f3a21\",\"rn\":\"mecr-7f3a21\",\"pi\":\"-\",\"ct\":\"20260301T080000\","
+     "{\"sec:mecr\":{\"ty\":4,\"ri\":\"mecr-7f3a21\",\"rn\":\"mecr-7f3a21\",\"pi\":\"-\",\"ct\":"
+     "\"20260301T080000\","
      "\"lt\":\"20260301T080000\",\"et\":\"20261201T000000\",\"lbl\":[\"gateway\",\"site:42\"],"
      "\"cr\":\"//m2m.example.com/gw42\",\"adfq\":\"admin.example.org\","
-     "\"ch\":[{\"nm\":\"cmd\",\"typ\":6,\"val\":\"-/mecr-7f3a21/cmd\"}]}}", NULL},
+     "\"ch\":[{\"nm\":\"cmd\",\"typ\":6,\"val\":\"-/mecr-7f3a21/cmd\"}]}}",
+     NULL},
     {"02", "GET " REG "/cmd HTTP/1.1\r\n", NULL, NULL, ANSWER("200", "2000", "236"),
      MECC "\"cid\":\"c-0001\",\"cdsc\":{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,"
-     "\"uri\":\"https://mef.example.com:8443/.well-known/est\",\"csty\":2,\"csbi\":\"//m2m.example.com/gw42\"}}},"
-     "\"csc\":10}}", NULL},
+          "\"uri\":\"https://mef.example.com:8443/.well-known/est\",\"csty\":2,\"csbi\":\"//m2m.example.com/"
+          "gw42\"}}},"
+          "\"csc\":10}}",
+     NULL},
     {"03", "PUT " REG "/cmd HTTP/1.1\r\n", "", "{\"sec:mecc\":{\"cid\":\"c-0001\",\"csc\":20}}",
      ANSWER("200", "2004", "173"),
-     MECC "\"cid\":\"c-0002\",\"cdsc\":{\"ccid\":2,\"cmda\":{\"dcca\":{\"dcu\":\"3:coaps://mef.example.com:5684\"}}},"
-     "\"csc\":10}}", NULL},
+     MECC "\"cid\":\"c-0002\",\"cdsc\":{\"ccid\":2,\"cmda\":{\"dcca\":{\"dcu\":\"3:coaps://"
+          "mef.example.com:5684\"}}},"
+          "\"csc\":10}}",
+     NULL},
     {"04", "PUT " REG "/cmd HTTP/1.1\r\n", "", "{\"sec:mecc\":{\"cid\":\"c-0002\",\"csc\":20}}",
      ANSWER("200", "2004", "178"),
      MECC "\"cid\":\"c-0003\",\"cdsc\":{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":1,"
-     "\"obsa\":{\"suid\":21}}}},\"csc\":10}}", NULL},
+          "\"obsa\":{\"suid\":21}}}},\"csc\":10}}",
+     NULL},
     {"05", "POST /_/mef.example.com/- HTTP/1.1\r\n", ";ty=5",
-     "{\"sec:skr\":{\"et\":\"20260530T080310\",\"lbl\":[\"gw42-maf\"],\"adfq\":\"admin.example.org\",\"suid\":21,"
+     "{\"sec:skr\":{\"et\":\"20260530T080310\",\"lbl\":[\"gw42-maf\"],\"adfq\":\"admin.example.org\","
+     "\"suid\":21,"
      "\"tgis\":[\"maf.example.com\"]}}",
-     ANSWER("201", "2001", "291") "Content-Location: /_/mef.example.com/-/9F0C3A5D7E1B42688A90B1C2D3E4F506\r\n",
-     "{\"sec:skr\":{\"ty\":5,\"ri\":\"9F0C3A5D7E1B42688A90B1C2D3E4F506\",\"rn\":\"9F0C3A5D7E1B42688A90B1C2D3E4F506\","
+     ANSWER("201", "2001",
+            "291") "Content-Location: /_/mef.example.com/-/9F0C3A5D7E1B42688A90B1C2D3E4F506\r\n",
+     "{\"sec:skr\":{\"ty\":5,\"ri\":\"9F0C3A5D7E1B42688A90B1C2D3E4F506\",\"rn\":"
+     "\"9F0C3A5D7E1B42688A90B1C2D3E4F506\","
      "\"pi\":\"-\",\"ct\":\"20260301T080311\",\"lt\":\"20260301T080311\",\"et\":\"20260530T080310\","
      "\"lbl\":[\"gw42-maf\"],\"cr\":\"//m2m.example.com/gw42\",\"adfq\":\"admin.example.org\",\"suid\":21,"
-     "\"tgis\":[\"maf.example.com\"]}}", "20260301T080311"},
+     "\"tgis\":[\"maf.example.com\"]}}",
+     "20260301T080311"},
     {"06", "PUT " REG "/cmd HTTP/1.1\r\n", "", "{\"sec:mecc\":{\"cid\":\"c-0003\",\"csc\":20}}",
      ANSWER("200", "2004", "148"),
-     MECC "\"cid\":\"c-0004\",\"cdsc\":{\"ccid\":0,\"cmda\":{\"nmca\":{\"rtd\":\"PT24H\"}}},\"csc\":10}}", NULL},
-    {"0a", "PUT " REG "/cmd HTTP/1.1\r\n", "", "{\"sec:mecc\":{\"cid\":\"c-0005\"}}", ANSWER("400", "4000", "35"),
-     "{\"m2m:dbg\":\"cmdStatusCode missing\"}", NULL},
+     MECC "\"cid\":\"c-0004\",\"cdsc\":{\"ccid\":0,\"cmda\":{\"nmca\":{\"rtd\":\"PT24H\"}}},\"csc\":10}}",
+     NULL},
+    {"0a", "PUT " REG "/cmd HTTP/1.1\r\n", "", "{\"sec:mecc\":{\"cid\":\"c-0005\"}}",
+     ANSWER("400", "4000", "35"), "{\"m2m:dbg\":\"cmdStatusCode missing\"}", NULL},
 };
 
 static void run_step(struct fixture *f, const struct step *s)
@@ -219,8 +236,9 @@ static void run_step(struct fixture *f, const struct step *s)
     GString *request = g_string_new(s->line);
     g_string_append_printf(request, COMMON, s->rqi);
     if (s->body)
-        g_string_append_printf(request, "Content-Type: application/vnd.onem2m-res+json%s\r\nContent-Length: %zu\r\n", s->type,
-                               strlen(s->body));
+        g_string_append_printf(request,
+                               "Content-Type: application/vnd.onem2m-res+json%s\r\nContent-Length: %zu\r\n",
+                               s->type, strlen(s->body));
     g_string_append_printf(request, "\r\n%s", s->body ? s->body : "");
     GString *wanted = g_string_new(s->head);
     g_string_replace(wanted, "%s", s->rqi, 1);
@@ -244,8 +262,9 @@ static void test_worked_example(void)
     g_autofree char *gone = peer_exchange(f.peer, "DELETE " REG " HTTP/1.1\r\nHost: mef.example.com:8443\r\n"
                                                   "X-M2M-Origin: //m2m.example.com/gw42\r\n"
                                                   "X-M2M-RI: 5f1c09ae-00000009\r\nX-M2M-RVI: 2a\r\n\r\n");
-    g_assert_cmpstr(gone, ==,
-                    "HTTP/1.1 200 \r\nX-M2M-RI: 5f1c09ae-00000009\r\nX-M2M-RSC: 2002\r\nContent-Length: 0\r\n\r\n");
+    g_assert_cmpstr(
+        gone, ==,
+        "HTTP/1.1 200 \r\nX-M2M-RI: 5f1c09ae-00000009\r\nX-M2M-RSC: 2002\r\nContent-Length: 0\r\n\r\n");
     assert_reports(&f, 3, 3);
     tear_down(&f);
 }
@@ -257,7 +276,8 @@ static void test_child(void)
     struct fixture f;
     set_up(&f, "{}");
     json_t *reg = demand(&f, 2001, "POST", BASE, CREATE, 4);
-    g_autofree char *path = g_strdup_printf(BASE "/%s", text_of(reg, "ri")), *cmd = g_strdup_printf("%s/cmd", path);
+    g_autofree char *path = g_strdup_printf(BASE "/%s", text_of(reg, "ri")),
+                    *cmd = g_strdup_printf("%s/cmd", path);
     g_assert_null(json_object_get(reg, "ch")); /* none waits: none named */
     json_decref(reg);
     json_decref(sim_post(f.sim, "/sim/commands", "{\"class\":\"DEV_CFG\",\"cid\":\"late\"}"));
@@ -307,7 +327,8 @@ static void test_create(void)
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
         expect(&f, bad[i].rsc, "POST", BASE, bad[i].body, bad[i].ty);
     json_t *state = sim_state(f.sim);
-    g_assert_cmpuint(json_array_size(json_object_get(json_object_get(state, "state"), "registrations")), ==, 0);
+    g_assert_cmpuint(json_array_size(json_object_get(json_object_get(state, "state"), "registrations")), ==,
+                     0);
     json_decref(state);
     json_t *reg = demand(&f, 2001, "POST", BASE "/", CREATE, 4); /* trailing "/" is the base too */
     g_assert_cmpstr(text_of(reg, "cr"), ==, CLIENT);
@@ -325,13 +346,15 @@ static void test_create_again(void)
     g_autofree char *again = primitive(&f, "POST", BASE, CREATE, 4);
     g_assert_cmpstr(again, ==, first);
     g_autofree char *other = primitive(&f, "POST", BASE, CREATE, 4);
-    g_autofree char *code = answer_header(other, "X-M2M-RSC"), *where = answer_header(other, "Content-Location");
+    g_autofree char *code = answer_header(other, "X-M2M-RSC"),
+                    *where = answer_header(other, "Content-Location");
     g_autofree char *first_where = answer_header(first, "Content-Location");
     g_assert_cmpstr(code, ==, "4117");
     g_assert_cmpint(answer_status(other), ==, 403);
     g_assert_cmpstr(where, ==, first_where);
     /* Another stakeholder is another registration. */
-    expect(&f, 2001, "POST", BASE, "{\"sec:mecr\":{\"et\":\"20990101T000000\",\"adfq\":\"other.example.org\"}}", 4);
+    expect(&f, 2001, "POST", BASE,
+           "{\"sec:mecr\":{\"et\":\"20990101T000000\",\"adfq\":\"other.example.org\"}}", 4);
     tear_down(&f);
 }
 
@@ -379,7 +402,8 @@ static void test_headers(void)
     struct fixture f;
     set_up(&f, "{}");
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *request = g_strdup_printf("GET " BASE " HTTP/1.1\r\nHost: x\r\n%s\r\n", cases[i].head);
+        g_autofree char *request =
+            g_strdup_printf("GET " BASE " HTTP/1.1\r\nHost: x\r\n%s\r\n", cases[i].head);
         g_autofree char *answer = peer_exchange(f.peer, request), *code = answer_header(answer, "X-M2M-RSC");
         g_assert_cmpint(atoi(code), ==, cases[i].rsc);
     }
@@ -411,7 +435,8 @@ static void test_identity(void)
     peer_close(other);
     /* Without a credential in the handshake nobody is authenticated. */
     g_autofree char *error = NULL;
-    other = peer_open(&(struct peer_how){.port = sim_port(f.sim), .sni = FQDN, .ca = sim_ca_path(f.sim)}, &error);
+    other =
+        peer_open(&(struct peer_how){.port = sim_port(f.sim), .sni = FQDN, .ca = sim_ca_path(f.sim)}, &error);
     g_assert_cmpstr(error, ==, NULL);
     g_assert_cmpstr(peer_cipher(other), ==, "ECDHE-ECDSA-AES128-SHA256");
     json_decref(demand_from(&f, other, "//m2m.example.com/gw44", 4106, "GET", BASE, NULL, 0));
@@ -486,7 +511,8 @@ static void test_update_number(void)
     json_decref(c);
     demand_command(&f, path, "{\"sec:mecc\":{\"cid\":7,\"csc\":20}}", "x", 10);
     sim_assert_no_violation(f.sim);
-    demand_command(&f, path, "{\"sec:mecc\":{\"cid\":\"x\",\"csc\":100}}", "c-0003", 10); /* 100 is not for MO_NODE */
+    demand_command(&f, path, "{\"sec:mecc\":{\"cid\":\"x\",\"csc\":100}}", "c-0003",
+                   10); /* 100 is not for MO_NODE */
     json_t *log = sim_log(f.sim);
     json_t *last = json_array_get(log, json_array_size(log) - 1);
     g_assert_cmpuint(json_array_size(json_object_get(last, "violation")), ==, 1);
@@ -533,7 +559,8 @@ static void next_description(struct fixture *f, const char *cmd, const char *wan
     g_assert_cmpstr(text, ==, expected->str);
     free(text);
     g_string_free(expected, TRUE);
-    g_autofree char *report = g_strdup_printf("{\"sec:mecc\":{\"cid\":\"%s\",\"csc\":41}}", text_of(c, "cid"));
+    g_autofree char *report =
+        g_strdup_printf("{\"sec:mecc\":{\"cid\":\"%s\",\"csc\":41}}", text_of(c, "cid"));
     json_decref(c);
     json_decref(demand(f, 2004, "PUT", cmd, report, 0));
 }
@@ -541,20 +568,26 @@ static void next_description(struct fixture *f, const char *cmd, const char *wan
 static void test_forming(void)
 {
     struct fixture f;
-    set_up(&f, "{\"retryDuration\":\"PT6H\",\"commands\":[{\"class\":\"CERT_PROV\"},{\"class\":\"DEV_CFG\"},"
-               "{\"class\":\"MO_NODE\"},{\"class\":\"MO_NODE\",\"args\":{\"obp\":\"/27023/0\",\"obt\":2}},"
-               "{\"class\":\"MO_NODE\",\"args\":{\"obt\":3}},{\"ccid\":1,\"args\":{\"csty\":3,\"csbi\":\"C1\"}}]}");
+    set_up(
+        &f,
+        "{\"retryDuration\":\"PT6H\",\"commands\":[{\"class\":\"CERT_PROV\"},{\"class\":\"DEV_CFG\"},"
+        "{\"class\":\"MO_NODE\"},{\"class\":\"MO_NODE\",\"args\":{\"obp\":\"/27023/0\",\"obt\":2}},"
+        "{\"class\":\"MO_NODE\",\"args\":{\"obt\":3}},{\"ccid\":1,\"args\":{\"csty\":3,\"csbi\":\"C1\"}}]}");
     g_autofree char *path = register_client(&f), *cmd = g_strdup_printf("%s/cmd", path);
+    next_description(
+        &f, cmd,
+        "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://mef.example.com:PORT/.well-known/est\","
+        "\"csty\":2,\"csbi\":\"//m2m.example.com/gw42\"}}}");
     next_description(&f, cmd,
-                     "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://mef.example.com:PORT/.well-known/est\","
-                     "\"csty\":2,\"csbi\":\"//m2m.example.com/gw42\"}}}");
-    next_description(&f, cmd, "{\"ccid\":2,\"cmda\":{\"dcca\":{\"dcu\":\"3:coaps://mef.example.com:5684\"}}}");
-    next_description(&f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":1,\"obsa\":{\"suid\":21}}}}");
+                     "{\"ccid\":2,\"cmda\":{\"dcca\":{\"dcu\":\"3:coaps://mef.example.com:5684\"}}}");
+    next_description(
+        &f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":1,\"obsa\":{\"suid\":21}}}}");
     next_description(&f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27023/0\",\"obt\":2}}}");
     next_description(&f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":3}}}");
-    next_description(&f, cmd,
-                     "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://mef.example.com:PORT/.well-known/est\","
-                     "\"csty\":3,\"csbi\":\"C1\"}}}");
+    next_description(
+        &f, cmd,
+        "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://mef.example.com:PORT/.well-known/est\","
+        "\"csty\":3,\"csbi\":\"C1\"}}}");
     json_t *c = demand(&f, 2000, "GET", cmd, NULL, 0);
     char *text = json_dumps(json_object_get(c, "cdsc"), JSON_COMPACT);
     g_assert_cmpstr(text, ==, "{\"ccid\":0,\"cmda\":{\"nmca\":{\"rtd\":\"PT6H\"}}}");
@@ -568,24 +601,25 @@ static void test_forming(void)
 static void test_forming_broken(void)
 {
     struct fixture f;
-    set_up(&f, "{\"commands\":[{\"class\":\"CERT_PROV\",\"args\":{\"uri\":\"https://evil.example.com/\",\"csty\":null}},"
+    set_up(&f, "{\"commands\":[{\"class\":\"CERT_PROV\",\"args\":{\"uri\":\"https://evil.example.com/"
+               "\",\"csty\":null}},"
                "{\"class\":\"MO_NODE\",\"args\":{\"obsa\":null}},"
                "{\"class\":\"MO_NODE\",\"args\":{\"obt\":2,\"obsa\":{\"suid\":21}}},"
                "{\"ccid\":77,\"args\":{\"a\":\"${client}\"}},{\"cdsc\":{\"ccid\":1,\"cmda\":{\"dcca\":{}}}},"
                "{\"class\":\"NO_MORE_COMMANDS\",\"args\":{\"rtd\":\"soon\"},\"csc\":99},"
                "{\"content\":{\"cid\":\"only\"}},{\"body\":\"{broken\"}]}");
     g_autofree char *path = register_client(&f), *cmd = g_strdup_printf("%s/cmd", path);
-    next_description(&f, cmd, "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://evil.example.com/\","
-                              "\"csbi\":\"//m2m.example.com/gw42\"}}}");
-    next_description(&f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":1}}}");
     next_description(&f, cmd,
-                     "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":2,\"obsa\":{\"suid\":21}}}}");
+                     "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://evil.example.com/\","
+                     "\"csbi\":\"//m2m.example.com/gw42\"}}}");
+    next_description(&f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":1}}}");
+    next_description(
+        &f, cmd, "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":2,\"obsa\":{\"suid\":21}}}}");
     next_description(&f, cmd, "{\"ccid\":77,\"cmda\":{\"a\":\"//m2m.example.com/gw42\"}}");
     next_description(&f, cmd, "{\"ccid\":1,\"cmda\":{\"dcca\":{}}}");
     /* NO_MORE_COMMANDS came as the answer to that report; a retrieve after it brings what waits behind it. */
     json_t *log = sim_log(f.sim);
-    g_autofree char *last =
-        g_strdup(text_of(json_array_get(log, json_array_size(log) - 1), "answer"));
+    g_autofree char *last = g_strdup(text_of(json_array_get(log, json_array_size(log) - 1), "answer"));
     g_assert_nonnull(strstr(last, "{\"nmca\":{\"rtd\":\"soon\"}}},\"csc\":99}"));
     json_decref(log);
     json_t *c = demand(&f, 2000, "GET", cmd, NULL, 0);
@@ -607,8 +641,9 @@ static void test_key(void)
                          "{\"sec:skr\":{\"et\":\"20990101T000000\",\"adfq\":\"a.example\",\"suid\":22}}", 5);
     g_autofree char *path = g_strdup_printf(BASE "/%s", text_of(key, "ri"));
     static const char label[] = "EXPORTER-oneM2M-Bootstrap";
-    g_assert_cmpint(SSL_export_keying_material(peer_ssl(f.peer), exported, sizeof exported, label, sizeof label - 1, NULL,
-                                               0, 0), ==, 1);
+    g_assert_cmpint(SSL_export_keying_material(peer_ssl(f.peer), exported, sizeof exported, label,
+                                               sizeof label - 1, NULL, 0, 0),
+                    ==, 1);
     char hex[33];
     hex_encode(exported, 16, hex);
     g_autofree char *upper = g_ascii_strup(hex, -1), *value = g_base64_encode(exported + 16, 32);
@@ -623,7 +658,8 @@ static void test_key(void)
     expect(&f, 4000, "PUT", path, "{\"sec:skr\":{\"suid\":23}}", 0);
     expect(&f, 2002, "DELETE", path, NULL, 0);
     expect(&f, 4004, "GET", path, NULL, 0);
-    expect(&f, 4102, "POST", BASE, "{\"sec:skr\":{\"et\":\"20990101T000000\",\"adfq\":\"a.example\",\"suid\":11}}", 5);
+    expect(&f, 4102, "POST", BASE,
+           "{\"sec:skr\":{\"et\":\"20990101T000000\",\"adfq\":\"a.example\",\"suid\":11}}", 5);
     tear_down(&f);
 }
 
@@ -668,7 +704,8 @@ static void test_usage(void)
         {"--listen 127.0.0.1:0 --fqdn a.example --ca DIR/ca --log DIR/none/log", 1},
     };
     g_autofree char *dir = g_dir_make_tmp("mef-sim.XXXXXX", NULL);
-    g_autofree char *word = g_build_filename(dir, "word", NULL), *fault = g_build_filename(dir, "fault", NULL);
+    g_autofree char *word = g_build_filename(dir, "word", NULL),
+                    *fault = g_build_filename(dir, "fault", NULL);
     g_assert_true(g_file_set_contents(word, "{\"comands\":[]}", -1, NULL));
     g_assert_true(g_file_set_contents(fault, "{\"faults\":[{\"at\":1,\"do\":\"explode\"}]}", -1, NULL));
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

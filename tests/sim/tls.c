@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: TLS of one port for both frameworks (mef-protocol.md 3.1, 3.2): TLS 1.2 only, 00AE with pre-shared keys
- * and C023 with certificates. A client certificate is asked for, not demanded; one that does not verify, or an
- * identity that the control port refuses, ends the handshake with an alert.
- * Thread: a session belongs to its front thread; the credentials are read-only after tls_open(). */
+/* mef-sim: TLS of one port for both frameworks (mef-protocol.md 3.1, 3.2): TLS 1.2 only, 00AE with pre-shared
+ * keys and C023 with certificates. A client certificate is asked for, not demanded; one that does not verify,
+ * or an identity that the control port refuses, ends the handshake with an alert. Thread: a session belongs
+ * to its front thread; the credentials are read-only after tls_open(). */
 #include <arpa/inet.h>
 
 #include "tests/sim/sim.h"
 
 #define PRIORITY                                                                                             \
-    "NONE:+VERS-TLS1.2:+CTYPE-X509:+COMP-NULL:+PSK:+ECDHE-ECDSA:+AES-128-CBC:+SHA256:"                        \
+    "NONE:+VERS-TLS1.2:+CTYPE-X509:+COMP-NULL:+PSK:+ECDHE-ECDSA:+AES-128-CBC:+SHA256:"                       \
     "+GROUP-SECP256R1:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384"
 
 static bool refused_in_handshake(struct sim *sim, const char *identity)
@@ -61,7 +61,8 @@ static int verify_client(gnutls_session_t session)
     gnutls_x509_crt_deinit(cert);
     if (gnutls_certificate_verify_peers2(session, &status) < 0 || status != 0) {
         c->handshake_fault = "client certificate does not verify";
-        c->handshake_alert = status & GNUTLS_CERT_EXPIRED ? GNUTLS_A_CERTIFICATE_EXPIRED : GNUTLS_A_UNKNOWN_CA;
+        c->handshake_alert =
+            status & GNUTLS_CERT_EXPIRED ? GNUTLS_A_CERTIFICATE_EXPIRED : GNUTLS_A_UNKNOWN_CA;
         return GNUTLS_E_CERTIFICATE_ERROR;
     }
     if (c->identity && refused_in_handshake(c->sim, c->identity)) {
@@ -146,7 +147,8 @@ int tls_open(struct sim *sim, char **ret_error)
     r = gnutls_psk_allocate_server_credentials(&sim->psk_credentials);
     if (r >= 0) {
         gnutls_psk_set_server_credentials_function2(sim->psk_credentials, psk_find);
-        r = credentials(sim, cert_flaw_parse(json_text(sim->scenario, "server-certificate", NULL)), &sim->certificate);
+        r = credentials(sim, cert_flaw_parse(json_text(sim->scenario, "server-certificate", NULL)),
+                        &sim->certificate);
     }
     if (r < 0) {
         *ret_error = g_strdup_printf("TLS: %s", gnutls_strerror(r));

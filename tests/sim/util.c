@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: text, time, records and the log. Functions that say so in sim.h want the lock; the rest are pure. */
+/* mef-sim: text, time, records and the log. Functions that say so in sim.h want the lock; the rest are pure.
+ */
 #include <gnutls/crypto.h>
 #include <time.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mef-sim: HTTP of the MEF's port, by libmicrohttpd (mef-protocol.md 2.5). Gathers a request, says what it is,
- * asks the scenario for a fault, lets the MEF or EST answer, logs both, and queues the answer. The log line is
- * written before the answer leaves: who has the answer finds the line.
- * Thread: libmicrohttpd's one polling thread. */
+/* mef-sim: HTTP of the MEF's port, by libmicrohttpd (mef-protocol.md 2.5). Gathers a request, says what it
+ * is, asks the scenario for a fault, lets the MEF or EST answer, logs both, and queues the answer. The log
+ * line is written before the answer leaves: who has the answer finds the line. Thread: libmicrohttpd's one
+ * polling thread. */
 #include <arpa/inet.h>
 
 #include "tests/sim/sim.h"
@@ -14,7 +14,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     struct conn *c;
     pthread_mutex_lock(&sim->lock);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         const struct sockaddr_in *number = (const void *)info->client_addr;
         c = g_hash_table_lookup(sim->conns, GUINT_TO_POINTER(ntohl(number->sin_addr.s_addr)));
         *socket_context = c;
@@ -43,7 +44,8 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     return r;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls, enum MHD_RequestTerminationCode code)
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                         enum MHD_RequestTerminationCode code)
 {
     struct request *r = *req_cls;
     if (!r)
@@ -83,7 +85,8 @@ static void answer_clear(struct answer *a)
 }
 
 /* Adds a header unless the scenario has laid another value, or none, over it. */
-static void add_header(struct MHD_Response *response, const struct answer *a, const char *name, const char *value)
+static void add_header(struct MHD_Response *response, const struct answer *a, const char *name,
+                       const char *value)
 {
     json_t *other = json_object_get(a->headers, name);
     if (other)
@@ -94,9 +97,14 @@ static void add_header(struct MHD_Response *response, const struct answer *a, co
 
 static struct MHD_Response *response_of(const struct request *r, const struct answer *a)
 {
-    static const char *const known[] = {"X-M2M-RI",       "X-M2M-RSC",      "X-M2M-RVI",
-                                        "Content-Type",   "Content-Length", "Content-Location",
-                                        "Content-Transfer-Encoding", "Retry-After"};
+    static const char *const known[] = {"X-M2M-RI",
+                                        "X-M2M-RSC",
+                                        "X-M2M-RVI",
+                                        "Content-Type",
+                                        "Content-Length",
+                                        "Content-Location",
+                                        "Content-Transfer-Encoding",
+                                        "Retry-After"};
     guint n = a->body ? a->body->len : 0;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(n, n ? a->body->data : (void *)"", MHD_RESPMEM_MUST_COPY);
@@ -268,11 +276,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 
 int web_open(struct sim *sim)
 {
-    sim->web = MHD_start_daemon(
-        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
-            MHD_USE_SUPPRESS_DATE_NO_CLOCK,
-        0, NULL, NULL, on_request, sim, MHD_OPTION_NOTIFY_CONNECTION, on_connection, sim, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, sim, MHD_OPTION_NOTIFY_COMPLETED, on_completed, sim, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)(64 * 1024), MHD_OPTION_CONNECTION_LIMIT, (unsigned)SIM_MAX_CONNECTIONS * 2, MHD_OPTION_END);
+    sim->web =
+        MHD_start_daemon(MHD_USE_NO_LISTEN_SOCKET | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                             MHD_USE_ITC | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+                         0, NULL, NULL, on_request, sim, MHD_OPTION_NOTIFY_CONNECTION, on_connection, sim,
+                         MHD_OPTION_URI_LOG_CALLBACK, on_uri, sim, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                         sim, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(64 * 1024),
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)SIM_MAX_CONNECTIONS * 2, MHD_OPTION_END);
     return sim->web ? 0 : -1;
 }
