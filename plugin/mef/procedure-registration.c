@@ -216,7 +216,8 @@ static enum outcome created(struct client *c, struct answer *a)
         return registration_failed(c, OUT_FATAL);
     }
     /* What an earlier registration left counts no more: cmdIDs belong to a registration (MC-52). */
-    if (!streq0(c->r.reg_id, reg.reg_id) &&
+    bool traces = c->r.reg_id || c->r.last_update_cid || command_pending(c);
+    if (traces && !streq0(c->r.reg_id, reg.reg_id) &&
         forget_registration(c, REG_REGISTERING, "The registration ended before the report.") != OUT_OK)
         return OUT_RETRY;
     forget_create(c);

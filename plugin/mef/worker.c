@@ -165,6 +165,7 @@ static enum task what_is_due(struct client *c)
 
     if (c->retry_at && c->clock.boottime(c->clock.ctx) < c->retry_at)
         return TASK_NONE;
+    c->retry_at = 0;
     if (c->job.proc)
         return TASK_JOB;
     if (!c->wanted || c->blocked || configuration_expired(c))
@@ -227,6 +228,37 @@ static void job_cancelled(struct client *c)
     tell_registration(c);
 }
 
+static bool needs_registration(enum mef_procedure proc)
+{
+    return proc == MEF_PROC_UPDATE || proc == MEF_PROC_RETRIEVE || proc == MEF_PROC_POLL ||
+           proc == MEF_PROC_DEREGISTER;
+}
+
+/* Jobs behind one that waits for its first registration: they were a reason to try at once, and have nothing
+ * to wait for. */
+static void refuse_queued(struct client *c)
+{
+    struct mef_error e;
+
+    while (!registration_live(c) && !c->r.reg_id) {
+        uint32_t id = 0;
+        bool found = false;
+        pthread_mutex_lock(&c->lock);
+        for (size_t i = 0; !found && c->job.proc && i < c->queued; i++)
+            if (needs_registration(c->queue[i].proc)) {
+                found = true;
+                id = c->queue[i].id;
+                memmove(&c->queue[i], &c->queue[i + 1], (--c->queued - i) * sizeof c->queue[0]);
+            }
+        pthread_mutex_unlock(&c->lock);
+        if (!found)
+            return;
+        (void)mef_fail(&e, MEF_ERROR_NOT_REGISTERED, "Node '%s' is not registered at '%s' yet: %s",
+                       c->cfg.node, c->cfg.fqdn, c->error.text);
+        finished(c, id, &e);
+    }
+}
+
 static void settle(struct client *c, enum outcome o)
 {
     struct mef_error why = c->error;
@@ -246,6 +278,7 @@ static void settle(struct client *c, enum outcome o)
         /* A token that is not there needs a person; the job does not wait for that. */
         if (why.word >= MEF_ERROR_TOKEN_UNAVAILABLE && why.word <= MEF_ERROR_TOKEN_FULL)
             finish_job(c, &why);
+        refuse_queued(c);
         break;
     case OUT_FATAL:
         if (c->r.state == REG_REGISTERED)
@@ -285,11 +318,6 @@ static enum outcome procedure(struct client *c, enum mef_procedure proc)
     return OUT_OK;
 }
 
-static bool needs_registration(enum mef_procedure proc)
-{
-    return proc == MEF_PROC_UPDATE || proc == MEF_PROC_RETRIEVE || proc == MEF_PROC_POLL;
-}
-
 static enum outcome not_registered(struct client *c)
 {
     return fail(c, OUT_GIVE_UP, MEF_ERROR_NOT_REGISTERED,
@@ -319,9 +347,14 @@ static enum outcome run(struct client *c, enum mef_procedure proc)
         return not_registered(c);
     if (!c->job.procedure_done)
         o = procedure(c, proc);
-    for (unsigned turns = 0; turns < 2; turns++) {
-        if (o == OUT_GONE && turns == 0)
+    for (bool renewed = false;;) {
+        if (o == OUT_GONE && renewed)
+            return fail(c, OUT_RETRY, MEF_ERROR_SERVER_REJECTED, "'%s' forgets its registrations at once.",
+                        c->cfg.fqdn);
+        if (o == OUT_GONE) {
+            renewed = true;
             o = renew_after_loss(c);
+        }
         if (o != OUT_OK)
             return o;
         c->job.procedure_done = c->job.proc != 0;
@@ -329,8 +362,6 @@ static enum outcome run(struct client *c, enum mef_procedure proc)
         if (o != OUT_GONE)
             return o;
     }
-    return fail(c, OUT_RETRY, MEF_ERROR_SERVER_REJECTED, "'%s' forgets its registrations at once.",
-                c->cfg.fqdn);
 }
 
 static void run_due(struct client *c, enum task task)

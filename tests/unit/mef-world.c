@@ -1,0 +1,958 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/mef-world.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "plugin/base/str.h"
+#include "plugin/base/when.h"
+#include "plugin/cert/est.h"
+
+struct session {
+    struct world *w;
+    char *credential;
+    bool cert;
+};
+
+/* ---- clock ------------------------------------------------------------------------------------------- */
+
+static int64_t clock_real(void *ctx)
+{
+    struct world *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    int64_t t = w->real;
+    pthread_mutex_unlock(&w->lock);
+    return t;
+}
+
+static uint64_t clock_boot(void *ctx)
+{
+    struct world *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    uint64_t t = w->boot;
+    pthread_mutex_unlock(&w->lock);
+    return t;
+}
+
+static int clock_random(void *ctx, void *buf, size_t len)
+{
+    struct world *w = ctx;
+    uint32_t first = 0x5f1c09ae;
+
+    pthread_mutex_lock(&w->lock);
+    if (len == sizeof first && w->randoms == 0)
+        memcpy(buf, &first, len);
+    else
+        for (size_t i = 0; i < len; i++)
+            ((uint8_t *)buf)[i] = (uint8_t)(0x80 + 7 * w->randoms + i);
+    w->randoms++;
+    pthread_mutex_unlock(&w->lock);
+    return 0;
+}
+
+static int clock_sleep(void *ctx, const struct wait *wait, uint64_t usec)
+{
+    struct world *w = ctx;
+    int r;
+
+    pthread_mutex_lock(&w->lock);
+    uint64_t end = usec == UINT64_MAX ? usec : w->boot + usec;
+    for (;;) {
+        if (cancel_fired(wait->cancel)) {
+            r = -ECANCELED;
+            break;
+        }
+        if (end <= w->limit) {
+            w->real += (int64_t)(end - w->boot);
+            w->boot = end;
+            r = -ETIMEDOUT;
+            break;
+        }
+        w->asleep = true;
+        w->sleeping = wait->cancel;
+        pthread_cond_broadcast(&w->changed);
+        struct pollfd p[] = {{.fd = wait->cancel->fd, .events = POLLIN}, {.fd = w->tick, .events = POLLIN}};
+        pthread_mutex_unlock(&w->lock);
+        (void)poll(p, 2, -1);
+        pthread_mutex_lock(&w->lock);
+        uint64_t n;
+        if (p[1].revents && read(w->tick, &n, sizeof n) < 0)
+            abort();
+    }
+    w->asleep = false;
+    pthread_mutex_unlock(&w->lock);
+    return r;
+}
+
+void world_idle(struct world *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (!(w->asleep && !cancel_fired(w->sleeping))) {
+        struct timespec at;
+        clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_sec += 60;
+        if (pthread_cond_timedwait(&w->changed, &w->lock, &at) == ETIMEDOUT)
+            g_error("the worker does not come to rest; events: %s", w->events->str);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+void world_advance(struct world *w, uint64_t seconds)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&w->lock);
+    w->limit = w->boot + seconds * USEC_PER_SEC;
+    w->asleep = false;
+    pthread_mutex_unlock(&w->lock);
+    g_assert_cmpint(write(w->tick, &one, sizeof one), ==, sizeof one);
+    world_idle(w);
+    /* What the worker did not sleep has passed too. */
+    pthread_mutex_lock(&w->lock);
+    w->real += (int64_t)(w->limit - w->boot);
+    w->boot = w->limit;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- power ------------------------------------------------------------------------------------------- */
+
+/* A durable step. *ret_happens: whether it takes place. False: the power is gone (now). */
+static bool power(struct world *w, bool *ret_happens)
+{
+    *ret_happens = !w->dead;
+    if (w->dead)
+        return false;
+    if (++w->steps == w->cut_at) {
+        w->dead = true;
+        *ret_happens = !w->cut_before;
+        return false;
+    }
+    return true;
+}
+
+/* ---- MEF --------------------------------------------------------------------------------------------- */
+
+void world_answer(const struct seen *req, struct answer *ret, uint32_t rsc, const char *body)
+{
+    ret->rsc = rsc;
+    ret->rqi = g_strdup(req->rqi);
+    ret->content_type = g_strdup("application/vnd.onem2m-res+json");
+    if (body)
+        g_assert_cmpint(buf_adds(&ret->body, body), ==, 0);
+}
+
+static char *json_registration(struct world *w, const char *adfq)
+{
+    return g_strdup_printf(
+        "{\"sec:mecr\":{\"ty\":4,\"ri\":\"%s\",\"rn\":\"%s\",\"pi\":\"-\",\"et\":\"%s\",\"cr\":\"" WORLD_ID
+        "\",\"adfq\":\"%s\"%s%s}}",
+        w->reg_id, w->reg_id, w->et, adfq, w->ch ? ",\"ch\":" : "", w->ch ? w->ch : "");
+}
+
+static char *json_command(struct world *w)
+{
+    static const char nothing[] = "{\"ccid\":0,\"cmda\":{\"nmca\":{\"rtd\":\"PT24H\"}}}";
+    struct mef_command *c = w->next_command < w->n_commands ? &w->commands[w->next_command] : NULL;
+
+    if (!c)
+        return g_strdup_printf("{\"sec:mecc\":{\"cid\":\"none\",\"cdsc\":%s,\"csc\":10}}", nothing);
+    char *text = g_strdup_printf("{\"sec:mecc\":{\"ty\":6,\"cid\":%s,\"cdsc\":%s,\"csc\":%d}}", c->cid,
+                                 c->cdsc ? c->cdsc : nothing, c->issued ? 11 : 10);
+    c->issued = true;
+    return text;
+}
+
+static void mef_create(struct world *w, const struct seen *req, struct answer *ret)
+{
+    if (w->create_rqi && streq(w->create_rqi, req->rqi)) {
+        world_answer(req, ret, 2001, w->create_answer);
+        return;
+    }
+    if (w->registered) {
+        world_answer(req, ret, RSC_ORIGINATOR_HAS_ALREADY_REGISTERED, NULL);
+        return;
+    }
+    w->registered = true;
+    w->registrations++;
+    g_free(w->create_rqi);
+    g_free(w->create_answer);
+    w->create_rqi = g_strdup(req->rqi);
+    if (w->registrations > 1)
+        g_snprintf(w->reg_id, sizeof w->reg_id, "mecr-%u", w->registrations);
+    w->create_answer = json_registration(w, WORLD_ADMIN);
+    world_answer(req, ret, 2001, w->create_answer);
+}
+
+static void mef_report(struct world *w, const struct seen *req, struct answer *ret)
+{
+    struct mef_command *c = w->next_command < w->n_commands ? &w->commands[w->next_command] : NULL;
+
+    g_assert_nonnull(req->body);
+    if (c && c->issued) {
+        g_autofree char *head = g_strdup_printf("{\"sec:mecc\":{\"cid\":%s,\"csc\":", c->cid);
+        if (g_str_has_prefix(req->body, head)) {
+            c->reported = (uint32_t)strtoul(req->body + strlen(head), NULL, 10);
+            c->reports++;
+            w->next_command++;
+        }
+    }
+    g_autofree char *text = json_command(w);
+    world_answer(req, ret, 2004, text);
+}
+
+/* 3.4.7 */
+static void mef_serve(struct world *w, const struct seen *req, struct answer *ret)
+{
+    g_autofree char *base = g_strdup("//" WORLD_FQDN "/-");
+    g_autofree char *reg = g_strdup_printf("%s/%s", base, w->reg_id);
+    g_autofree char *cmd = g_strdup_printf("%s/cmd", reg);
+    g_autofree char *text = NULL;
+
+    if (streq(req->to, base) && req->op == MEF_OP_CREATE) {
+        mef_create(w, req, ret);
+    } else if (!w->registered || (!streq(req->to, reg) && !streq(req->to, cmd))) {
+        world_answer(req, ret, RSC_NOT_FOUND, NULL);
+    } else if (streq(req->to, cmd)) {
+        if (req->op == MEF_OP_RETRIEVE) {
+            text = json_command(w);
+            world_answer(req, ret, 2000, text);
+        } else if (req->op == MEF_OP_UPDATE)
+            mef_report(w, req, ret);
+        else
+            world_answer(req, ret, RSC_OPERATION_NOT_ALLOWED, NULL);
+    } else if (req->op == MEF_OP_DELETE) {
+        w->registered = false;
+        world_answer(req, ret, 2002, NULL);
+    } else if (req->op == MEF_OP_UPDATE) {
+        text = g_strdup_printf("{\"sec:mecr\":{\"et\":\"%s\"}}", w->et);
+        world_answer(req, ret, 2004, text);
+    } else {
+        text = json_registration(w, WORLD_ADMIN);
+        world_answer(req, ret, 2000, text);
+    }
+}
+
+/* ---- transport --------------------------------------------------------------------------------------- */
+
+static void seen_free(void *p)
+{
+    struct seen *s = p;
+
+    g_free(s->to);
+    g_free(s->fr);
+    g_free(s->rqi);
+    g_free(s->rvi);
+    g_free(s->body);
+    g_free(s->credential);
+    g_free(s);
+}
+
+static char *credential_name(const struct credential *with)
+{
+    if (with->kind == CREDENTIAL_PSK)
+        return g_strdup(with->identity);
+    uint8_t sum[32];
+    char hex[65];
+    g_assert_cmpuint(with->chain->n, >=, 1);
+    g_assert_cmpint(cert_sha256(with->chain->item[0].data, with->chain->item[0].len, sum), ==, 0);
+    hex_encode(sum, 32, hex);
+    hex[8] = '\0';
+    return g_strdup_printf("cert:%s", hex);
+}
+
+static int transport_open(void *ctx, const struct endpoint *at, const struct credential *with,
+                          const struct wait *wait, struct session **ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)wait;
+    g_assert_cmpstr(at->fqdn, ==, WORLD_FQDN);
+    g_assert_cmpint(at->http_port, ==, 8443);
+    pthread_mutex_lock(&w->lock);
+    int r = w->dead ? -ECANCELED : w->open_result;
+    pthread_mutex_unlock(&w->lock);
+    if (r != 0) {
+        (void)mef_fail(reterr, MEF_ERROR_SERVER_UNREACHABLE, "scripted failure");
+        return r;
+    }
+    struct session *s = g_new0(struct session, 1);
+    s->w = w;
+    s->cert = with->kind == CREDENTIAL_CERT;
+    s->credential = credential_name(with);
+    *ret = s;
+    return 0;
+}
+
+static int transport_exchange(struct session *s, const struct primitive *req, const struct wait *wait,
+                              struct answer *ret, struct mef_error *reterr)
+{
+    struct world *w = s->w;
+    bool happens;
+
+    (void)wait;
+    (void)reterr;
+    pthread_mutex_lock(&w->lock);
+    if (!w->dead && s->cert && w->refuse_certificates) {
+        pthread_mutex_unlock(&w->lock);
+        return TRANSPORT_TLS_REFUSED;
+    }
+    bool alive = power(w, &happens);
+    int r = -ECANCELED;
+    if (happens) {
+        struct seen *seen = g_new0(struct seen, 1);
+        *seen = (struct seen){.op = req->op,
+                              .ty = req->ty,
+                              .to = g_strdup(req->to),
+                              .fr = g_strdup(req->fr),
+                              .rqi = g_strdup(req->rqi),
+                              .rvi = g_strdup(req->rvi),
+                              .body = g_strdup(req->body),
+                              .credential = g_strdup(s->credential),
+                              .plain_json = req->plain_json,
+                              .no_accept = req->no_accept,
+                              .at = w->real};
+        g_ptr_array_add(w->log, seen);
+        w->exchanges++;
+        r = w->hook ? w->hook(w, seen, ret) : -1;
+        if (r == -1) {
+            mef_serve(w, seen, ret);
+            r = 0;
+        }
+    }
+    if (!alive) {
+        answer_clear(ret);
+        r = -ECANCELED;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return r;
+}
+
+static int transport_http(struct session *s, const struct http_request *req, const struct wait *wait,
+                          struct http_response *ret, struct mef_error *reterr)
+{
+    (void)s, (void)req, (void)wait, (void)ret, (void)reterr;
+    return -ENOSYS;
+}
+
+static int transport_tls_unique(struct session *s, uint8_t *buf, size_t *len)
+{
+    (void)s, (void)buf, (void)len;
+    return -EOPNOTSUPP;
+}
+
+static void transport_close(struct session *s)
+{
+    if (!s)
+        return;
+    s->w->closes++;
+    g_free(s->credential);
+    g_free(s);
+}
+
+/* ---- token ------------------------------------------------------------------------------------------- */
+
+GBytes *world_certificate(const char *cn)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    uint8_t *der = NULL;
+
+    g_assert_nonnull(key);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600L * 24 * 3650);
+    X509_set_pubkey(x, key);
+    X509_NAME *name = X509_get_subject_name(x);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
+    X509_set_issuer_name(x, name);
+    g_assert_cmpint(X509_sign(x, key, EVP_sha256()), >, 0);
+    int n = i2d_X509(x, &der);
+    g_assert_cmpint(n, >, 0);
+    GBytes *b = g_bytes_new(der, (gsize)n);
+    OPENSSL_free(der);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return b;
+}
+
+static int vault_fails(struct world *w, struct mef_error *reterr)
+{
+    if (w->dead)
+        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE, "no power");
+    return w->vault_error ? mef_fail(reterr, (enum mef_error_word)w->vault_error, "scripted token failure")
+                          : 0;
+}
+
+static int vault_get_psk(void *ctx, const char *key_id, struct secret **ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = vault_fails(w, reterr);
+
+    if (r < 0)
+        return r;
+    if (w->no_psk || !streq(key_id, WORLD_KPM))
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "No key '%s' in the token.", key_id);
+    return secret_copy("0123456789abcdef0123456789abcdef", 32, ret);
+}
+
+static int vault_find_psk(void *ctx, const char *fqdn, char **ret, struct mef_error *reterr)
+{
+    (void)ctx, (void)fqdn, (void)ret, (void)reterr;
+    return -ENOSYS;
+}
+
+static int vault_make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner,
+                          struct evp_pkey_st **ret, struct mef_error *reterr)
+{
+    (void)ctx, (void)id, (void)label, (void)owner, (void)ret, (void)reterr;
+    return -ENOSYS;
+}
+
+static int vault_get_pair(void *ctx, const uint8_t id[KEY_ID_LEN], struct evp_pkey_st **ret_key,
+                          struct der *ret_cert, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    char hex[2 * KEY_ID_LEN + 1];
+    int r = vault_fails(w, reterr);
+
+    if (r < 0)
+        return r;
+    hex_encode(id, KEY_ID_LEN, hex);
+    GBytes *b = g_hash_table_lookup(w->pairs, hex);
+    if (!b)
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "No pair '%s' in the token.", hex);
+    gsize n;
+    const void *data = g_bytes_get_data(b, &n);
+    *ret_key = NULL;
+    ret_cert->data = malloc(n);
+    memcpy(ret_cert->data, data, n);
+    ret_cert->len = n;
+    return 0;
+}
+
+static int vault_find_pair(void *ctx, const uint8_t sha256[32], size_t prefix_len,
+                           struct evp_pkey_st **ret_key, struct der *ret_cert, struct mef_error *reterr)
+{
+    uint8_t id[KEY_ID_LEN] = {0};
+
+    (void)prefix_len;
+    memcpy(id, sha256, KEY_ID_LEN);
+    return vault_get_pair(ctx, id, ret_key, ret_cert, reterr);
+}
+
+static int vault_put_cert(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner,
+                          const struct der *cert, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    char hex[2 * KEY_ID_LEN + 1];
+    int r = vault_fails(w, reterr);
+
+    (void)label;
+    if (r < 0)
+        return r;
+    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    hex_encode(id, KEY_ID_LEN, hex);
+    g_hash_table_replace(w->pairs, g_strdup(hex), g_bytes_new(cert->data, cert->len));
+    return 0;
+}
+
+static int vault_put_ca(void *ctx, const char *fqdn, const char *owner, const struct der *cert,
+                        struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = vault_fails(w, reterr);
+
+    (void)fqdn, (void)owner;
+    if (r == 0)
+        g_ptr_array_add(w->cas, g_bytes_new(cert->data, cert->len));
+    return r;
+}
+
+static int vault_list_ca(void *ctx, const char *fqdn, const char *owner, struct der_list *ret,
+                         struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = vault_fails(w, reterr);
+
+    (void)fqdn, (void)owner;
+    for (guint i = 0; r == 0 && i < w->cas->len; i++) {
+        gsize n;
+        const void *data = g_bytes_get_data(w->cas->pdata[i], &n);
+        r = der_list_add(ret, data, n);
+    }
+    return r;
+}
+
+static int vault_drop_pair(void *ctx, const uint8_t id[KEY_ID_LEN], const char *owner,
+                           struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    char hex[2 * KEY_ID_LEN + 1];
+    int r = vault_fails(w, reterr);
+
+    (void)owner;
+    if (r < 0)
+        return r;
+    hex_encode(id, KEY_ID_LEN, hex);
+    w->drops += g_hash_table_remove(w->pairs, hex);
+    return 0;
+}
+
+static int vault_drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = vault_fails(w, reterr);
+
+    if (r < 0)
+        return r;
+    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    g_hash_table_remove_all(w->pairs);
+    g_ptr_array_set_size(w->cas, 0);
+    w->drop_owned++;
+    return 0;
+}
+
+/* ---- EST, in place of plugin/cert/est.c ------------------------------------------------------------- */
+
+static struct world *est_world; /* est_enrol has no context of ours */
+
+void est_result_clear(struct est_result *r)
+{
+    der_list_clear(&r->ca);
+    der_list_clear(&r->chain);
+    cert_info_clear(&r->info);
+    *r = (struct est_result){0};
+}
+
+int est_enrol(const struct est_params *p, struct est_result *ret, struct mef_error *reterr)
+{
+    struct world *w = est_world;
+    bool happens;
+
+    pthread_mutex_lock(&w->lock);
+    bool alive = power(w, &happens);
+    if (happens)
+        w->enrolments++;
+    pthread_mutex_unlock(&w->lock);
+    if (!alive)
+        return -ECANCELED;
+    g_autofree char *with = credential_name(p->with);
+    g_strlcpy(w->est_with, with, sizeof w->est_with);
+    g_strlcpy(w->est_uri, p->uri, sizeof w->est_uri);
+    g_strlcpy(w->est_san, p->san->value, sizeof w->est_san);
+    if (p->renew) {
+        g_autofree char *renew = credential_name(p->renew);
+        g_strlcpy(w->est_renew, renew, sizeof w->est_renew);
+    }
+    if (w->est_result != (int)CMD_STATUS_OK) {
+        (void)mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "scripted enrolment failure");
+        return w->est_result;
+    }
+    g_autoptr(GBytes) ca = world_certificate("MEF CA"), leaf = world_certificate("gw42");
+    gsize n;
+    const void *data = g_bytes_get_data(ca, &n);
+    g_assert_cmpint(der_list_add(&ret->ca, data, n), ==, 0);
+    data = g_bytes_get_data(leaf, &n);
+    g_assert_cmpint(der_list_add(&ret->chain, data, n), ==, 0);
+    g_assert_cmpint(cert_info_get(&ret->chain.item[0], &ret->info), ==, 0);
+    if (p->progress)
+        p->progress(p->progress_ctx, 4, "enrolling", 0);
+    return 0;
+}
+
+/* ---- journal ----------------------------------------------------------------------------------------- */
+
+static void cmd_free(void *p)
+{
+    cmd_record_clear(p);
+    g_free(p);
+}
+
+/* 0, or negative: it was not written, or the power went right after. */
+static int journal_write(struct world *w, bool *ret_happens, struct mef_error *reterr)
+{
+    if (w->journal_error) {
+        *ret_happens = false;
+        (void)mef_fail(reterr, MEF_ERROR_FAILED, "disk full");
+        return -w->journal_error;
+    }
+    bool alive = power(w, ret_happens);
+    if (!alive)
+        (void)mef_fail(reterr, MEF_ERROR_FAILED, "no power");
+    return alive ? 0 : -EIO;
+}
+
+static int journal_load(void *ctx, const char *node, struct reg_record *ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)reterr;
+    g_assert_cmpstr(node, ==, WORLD_NODE);
+    return w->has_reg ? reg_record_copy(&w->reg, ret) : -ENOENT;
+}
+
+static void keep_reg(struct world *w, const struct reg_record *r)
+{
+    reg_record_clear(&w->reg);
+    g_assert_cmpint(reg_record_copy(r, &w->reg), ==, 0);
+    w->has_reg = true;
+}
+
+static int journal_save(void *ctx, const struct reg_record *r, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    bool happens;
+
+    pthread_mutex_lock(&w->lock);
+    int e = journal_write(w, &happens, reterr);
+    if (happens)
+        keep_reg(w, r);
+    pthread_mutex_unlock(&w->lock);
+    return e;
+}
+
+static int journal_remove(void *ctx, const char *node, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    bool happens;
+
+    (void)node;
+    pthread_mutex_lock(&w->lock);
+    int e = journal_write(w, &happens, reterr);
+    if (happens) {
+        reg_record_clear(&w->reg);
+        w->has_reg = false;
+        g_ptr_array_set_size(w->cmds, 0);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return e;
+}
+
+static int journal_last(void *ctx, const char *node, struct cmd_record *ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)node, (void)reterr;
+    return w->cmds->len ? cmd_record_copy(w->cmds->pdata[w->cmds->len - 1], ret) : -ENOENT;
+}
+
+static int journal_find(void *ctx, const char *node, const char *cid, struct cmd_record *ret,
+                        struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)node, (void)reterr;
+    for (guint i = w->cmds->len; i-- > 0;) {
+        struct cmd_record *c = w->cmds->pdata[i];
+        if (streq(c->cid, cid) && c->csc != 40)
+            return cmd_record_copy(c, ret);
+    }
+    return -ENOENT;
+}
+
+static int journal_save_cmd(void *ctx, struct cmd_record *c, const struct reg_record *r,
+                            struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    bool happens;
+
+    pthread_mutex_lock(&w->lock);
+    int e = journal_write(w, &happens, reterr);
+    if (happens) {
+        uint32_t serial = c->serial ? c->serial : ++w->serial;
+        struct cmd_record *copy = g_new0(struct cmd_record, 1);
+        g_assert_cmpint(cmd_record_copy(c, copy), ==, 0);
+        copy->serial = serial;
+        guint i;
+        for (i = 0; i < w->cmds->len; i++)
+            if (((struct cmd_record *)w->cmds->pdata[i])->serial == serial)
+                break;
+        if (i < w->cmds->len) {
+            cmd_free(w->cmds->pdata[i]);
+            w->cmds->pdata[i] = copy;
+        } else
+            g_ptr_array_add(w->cmds, copy);
+        c->serial = serial;
+        if (r)
+            keep_reg(w, r);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return e;
+}
+
+struct cmd_record *world_command(struct world *w, const char *cid)
+{
+    for (guint i = w->cmds->len; i-- > 0;)
+        if (streq(((struct cmd_record *)w->cmds->pdata[i])->cid, cid))
+            return w->cmds->pdata[i];
+    return NULL;
+}
+
+/* ---- observer ---------------------------------------------------------------------------------------- */
+
+static void observe_registration(void *ctx, const struct reg_record *r, const char *credential,
+                                 const struct mef_error *error)
+{
+    struct world *w = ctx;
+
+    pthread_mutex_lock(&w->lock);
+    w->state = r->state;
+    w->next_poll = r->next_poll;
+    w->retry_count = r->retry_count;
+    g_free(w->credential);
+    w->credential = g_strdup(credential);
+    g_free(w->client_reg_id);
+    w->client_reg_id = g_strdup(r->reg_id);
+    g_free(w->last_error);
+    w->last_error = error ? g_strdup_printf("%s: %s", mef_error_name(error->word), error->text) : NULL;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void observe_command(void *ctx, const struct cmd_record *c)
+{
+    (void)ctx, (void)c;
+}
+
+static void observe_progress(void *ctx, uint32_t job, unsigned i, unsigned n, const char *text,
+                             int64_t waiting_until)
+{
+    struct world *w = ctx;
+
+    g_assert_cmpuint(job, !=, 0);
+    g_assert_cmpuint(i, <=, n);
+    g_assert_nonnull(text);
+    pthread_mutex_lock(&w->lock);
+    w->waiting_until = waiting_until;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void observe_finished(void *ctx, uint32_t job, const struct mef_error *err)
+{
+    struct world *w = ctx;
+
+    pthread_mutex_lock(&w->lock);
+    if (g_hash_table_contains(w->finished, GUINT_TO_POINTER(job)))
+        g_error("job %u finished twice", job);
+    g_hash_table_insert(w->finished, GUINT_TO_POINTER(job), GINT_TO_POINTER(err ? (int)err->word : 0));
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void observe_attention(void *ctx, const char *node, const char *reason, const char *text)
+{
+    struct world *w = ctx;
+
+    g_assert_cmpstr(node, ==, WORLD_NODE);
+    pthread_mutex_lock(&w->lock);
+    if (text)
+        g_hash_table_replace(w->attention, g_strdup(reason), g_strdup(text));
+    else
+        g_hash_table_remove(w->attention, reason);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void observe_ended(void *ctx, const char *node)
+{
+    struct world *w = ctx;
+
+    (void)node;
+    pthread_mutex_lock(&w->lock);
+    w->ended++;
+    w->asleep = true; /* the worker leaves: as good as at rest */
+    static const struct cancel never = {.fd = -1};
+    w->sleeping = &never;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void sink(void *ctx, const struct event *e)
+{
+    static const char *const names[] = {
+#define X(name, level, id, text) #name,
+#include "plugin/base/events.def"
+#undef X
+    };
+    struct world *w = ctx;
+
+    pthread_mutex_lock(&w->lock);
+    w->event_count[e->id]++;
+    g_string_append_printf(w->events, "%s ", names[e->id]);
+    if (g_getenv("MEF_WORLD_TRACE"))
+        g_printerr("# %s: %s\n", names[e->id], e->message);
+    if (e->transaction) {
+        g_assert_cmpuint(strlen(e->transaction), ==, 16);
+        g_ptr_array_add(w->transactions, g_strdup_printf("%s %s %s", names[e->id], e->transaction,
+                                                         e->cmd_id ? e->cmd_id : "-"));
+    }
+    g_assert_null(strstr(e->message, "0123456789abcdef0123456789abcdef"));
+    pthread_mutex_unlock(&w->lock);
+}
+
+int world_finished(struct world *w, uint32_t job)
+{
+    void *value;
+
+    pthread_mutex_lock(&w->lock);
+    int r = g_hash_table_lookup_extended(w->finished, GUINT_TO_POINTER(job), NULL, &value)
+                ? GPOINTER_TO_INT(value)
+                : -1;
+    pthread_mutex_unlock(&w->lock);
+    return r;
+}
+
+const char *world_attention(struct world *w, const char *reason)
+{
+    pthread_mutex_lock(&w->lock);
+    const char *text = g_hash_table_lookup(w->attention, reason);
+    pthread_mutex_unlock(&w->lock);
+    return text;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------- */
+
+struct world *world_new(void)
+{
+    static char *labels[] = {(char *)"gateway", (char *)"site:42", NULL};
+    struct world *w = g_new0(struct world, 1);
+
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->changed, NULL);
+    g_assert_cmpint(timestamp_parse("20260301T080000", &w->real), ==, 0);
+    w->boot = w->limit = 1000 * USEC_PER_SEC;
+    w->tick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g_strlcpy(w->reg_id, WORLD_REG, sizeof w->reg_id);
+    w->et = "20261201T000000";
+    w->log = g_ptr_array_new_with_free_func(seen_free);
+    w->pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+    w->cas = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    w->cmds = g_ptr_array_new_with_free_func(cmd_free);
+    w->finished = g_hash_table_new(NULL, NULL);
+    w->attention = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    w->events = g_string_new(NULL);
+    w->transactions = g_ptr_array_new_with_free_func(g_free);
+    w->est_result = CMD_STATUS_OK;
+    est_world = w;
+    w->identity = (struct identity){.kind = CLIENT_CSE,
+                                    .id = WORLD_ID,
+                                    .cse_id = WORLD_ID,
+                                    .cse_public_domain = "gw42.in-cse.m2m.example.com"};
+    w->config = (struct mef_reg_config){.node = g_strdup(WORLD_NODE),
+                                        .fqdn = g_strdup(WORLD_FQDN),
+                                        .admin_fqdn = g_strdup(WORLD_ADMIN),
+                                        .http_port = 8443,
+                                        .labels = strv_copy(labels),
+                                        .credential = CREDENTIAL_PSK,
+                                        .key_id = g_strdup(WORLD_KPM)};
+    g_assert_cmpint(timestamp_parse("20270101T000000", &w->config.expires), ==, 0);
+    return w;
+}
+
+void world_commands(struct world *w, const struct mef_command *list, size_t n)
+{
+    pthread_mutex_lock(&w->lock);
+    g_free(w->commands);
+    w->commands = g_memdup2(list, n * sizeof *list);
+    w->n_commands = n;
+    w->next_command = 0;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void world_start(struct world *w)
+{
+    struct mef_error e = {0};
+    struct mef_client_params p = {
+        .clock = {w, clock_real, clock_boot, clock_random, clock_sleep},
+        .transport = {w, transport_open, transport_exchange, transport_http, transport_tls_unique,
+                      transport_close},
+        .vault = {w, vault_get_psk, vault_find_psk, vault_make_key, vault_get_pair, vault_find_pair,
+                  vault_put_cert, vault_put_ca, vault_list_ca, vault_drop_pair, vault_drop_owned},
+        .journal = {w, journal_load, journal_save, journal_remove, journal_last, journal_find,
+                    journal_save_cmd},
+        .observer = {w, observe_registration, observe_command, observe_progress, observe_finished,
+                     observe_attention, observe_ended},
+        .events = {w, sink},
+        .settings = &w->settings,
+        .config = &w->config,
+        .identity = &w->identity,
+    };
+    g_assert_cmpint(mef_client_new(&p, &w->client, &e), ==, 0);
+    g_assert_cmpint(mef_client_start(w->client, &e), ==, 0);
+    world_idle(w);
+}
+
+void world_stop(struct world *w)
+{
+    if (!w->client)
+        return;
+    mef_client_stop(w->client);
+    g_assert_cmpint(mef_client_join(w->client, now_monotonic() + 30 * USEC_PER_SEC), ==, 0);
+    mef_client_free(TAKE_PTR(w->client));
+    g_hash_table_remove_all(w->attention); /* the plugin's memory is gone too */
+    w->asleep = false;
+}
+
+void world_power_cycle(struct world *w)
+{
+    world_stop(w);
+    w->dead = false;
+    w->cut_at = 0;
+    g_hash_table_remove_all(w->finished);
+    world_start(w);
+}
+
+void world_request(struct world *w, enum mef_procedure proc, uint32_t job)
+{
+    struct mef_error e = {0};
+
+    g_assert_cmpint(mef_client_request(w->client, proc, job, &e), ==, 0);
+    world_idle(w);
+}
+
+const struct seen *world_seen(struct world *w, size_t i)
+{
+    return i < w->log->len ? w->log->pdata[i] : NULL;
+}
+
+char *world_story(struct world *w)
+{
+    GString *s = g_string_new(NULL);
+    static const char letters[] = "?CRUD";
+
+    for (guint i = 0; i < w->log->len; i++) {
+        const struct seen *q = w->log->pdata[i];
+        const char *tail = strstr(q->to, "/-");
+        g_string_append_printf(s, "%s%c %s", i ? "\n" : "", letters[q->op], tail ? tail : q->to);
+        if (q->body)
+            g_string_append_printf(s, " %s", q->body);
+    }
+    return g_string_free(s, FALSE);
+}
+
+void world_free(struct world *w)
+{
+    world_stop(w);
+    g_ptr_array_unref(w->log);
+    g_hash_table_unref(w->pairs);
+    g_ptr_array_unref(w->cas);
+    g_ptr_array_unref(w->cmds);
+    g_hash_table_unref(w->finished);
+    g_hash_table_unref(w->attention);
+    g_string_free(w->events, TRUE);
+    g_ptr_array_unref(w->transactions);
+    reg_record_clear(&w->reg);
+    g_free(w->create_rqi);
+    g_free(w->create_answer);
+    g_free(w->commands);
+    g_free(w->credential);
+    g_free(w->client_reg_id);
+    g_free(w->last_error);
+    mef_reg_config_clear(&w->config);
+    close(w->tick);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->changed);
+    g_free(w);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A small world for the client of plugin/mef: a clock that jumps, a MEF that behaves as mef-protocol.md 3.4.7
+ * says (or as a test wants), a token and a journal in memory, and a power switch. */
+#pragma once
+
+#include <glib.h>
+
+#include "plugin/mef/client.h"
+#include "policy/status.h"
+#include "policy/subject-id.h"
+
+#define WORLD_NODE  "mef1"
+#define WORLD_FQDN  "mef.example.com"
+#define WORLD_ADMIN "admin.example.org"
+#define WORLD_ID    "//m2m.example.com/gw42"
+#define WORLD_KPM   "gw42-kpm@mef.example.com"
+#define WORLD_REG   "mecr-7f3a21"
+
+struct seen { /* a request as it left */
+    enum mef_operation op;
+    uint32_t ty;
+    char *to, *fr, *rqi, *rvi, *body;
+    char *credential; /* psk identity, or "cert:" and the first 8 hex digits of the leaf's SHA-256 */
+    bool plain_json, no_accept;
+    int64_t at;
+};
+
+struct mef_command {
+    const char *cid;  /* JSON text */
+    const char *cdsc; /* JSON text of cmdDescription; NULL: NO_MORE_COMMANDS for a day */
+    bool issued;
+    uint32_t reported; /* accepted status, 0 = none */
+    unsigned reports;
+};
+
+struct world;
+/* Answers instead of the MEF: -1 = let the MEF do it; otherwise what exchange() returns, *ret filled with 0.
+ */
+typedef int (*world_hook)(struct world *w, const struct seen *req, struct answer *ret);
+
+struct world {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* clock */
+    int64_t real;
+    uint64_t boot, limit; /* boottime may go up to limit */
+    int tick;             /* eventfd: limit has moved */
+    const struct cancel *sleeping;
+    bool asleep;
+    unsigned randoms;
+    /* MEF */
+    char reg_id[64];
+    bool registered;
+    unsigned registrations; /* creates that made one */
+    char *create_rqi;       /* and its answer, for a repeat */
+    char *create_answer;
+    const char *et; /* granted */
+    const char *ch; /* JSON of childResource, NULL = absent */
+    struct mef_command *commands;
+    size_t n_commands, next_command;
+    world_hook hook;
+    void *hook_ctx;
+    int open_result;          /* of transport.open */
+    bool refuse_certificates; /* as TLS alert at the first exchange (as net does) */
+    GPtrArray *log;           /* struct seen */
+    unsigned exchanges, closes;
+    /* token */
+    GHashTable *pairs; /* hex of CKA_ID -> GBytes certificate */
+    GPtrArray *cas;    /* GBytes */
+    bool no_psk;
+    int vault_error; /* mef_error_word, 0 = fine */
+    unsigned drops, drop_owned;
+    /* EST */
+    int est_result; /* 20, 100, 101 */
+    unsigned enrolments;
+    char est_uri[256], est_san[300], est_with[64], est_renew[64];
+    /* journal */
+    struct reg_record reg;
+    bool has_reg;
+    GPtrArray *cmds; /* struct cmd_record */
+    uint32_t serial;
+    int journal_error; /* errno of every write */
+    /* power: the n-th durable step (save, exchange) from 1 is the last one */
+    unsigned steps, cut_at;
+    bool cut_before; /* it does not happen any more */
+    bool dead;
+    /* observer */
+    enum reg_state state;
+    char *credential, *last_error, *client_reg_id;
+    int64_t next_poll, waiting_until;
+    uint32_t retry_count;
+    GHashTable *finished; /* job -> GINT of word + 1 */
+    GHashTable *attention;
+    unsigned ended;
+    GString *events; /* "NAME " of each */
+    unsigned event_count[EVENT_MAX_];
+    GPtrArray *transactions;
+    /* client */
+    struct client *client;
+    struct identity identity;
+    struct mef_settings settings;
+    struct mef_reg_config config;
+};
+
+struct world *world_new(void); /* PSK registration of section 6, no command, 2026-03-01T08:00:00 */
+void world_free(struct world *w);
+void world_commands(struct world *w, const struct mef_command *list, size_t n);
+
+void world_start(struct world *w);
+void world_stop(struct world *w); /* stop, join, free */
+/* Waits until the worker sleeps and nothing wakes it. */
+void world_idle(struct world *w);
+void world_advance(struct world *w, uint64_t seconds);                      /* lets time pass, then idle */
+void world_request(struct world *w, enum mef_procedure proc, uint32_t job); /* then idle */
+/* -1 = not finished; else mef_error_word (0 = done). */
+int world_finished(struct world *w, uint32_t job);
+const char *world_attention(struct world *w, const char *reason); /* NULL = none */
+/* The whole story as "C base {body}" ... one request a line: operation letter, to, body, and rsc unless told.
+ */
+char *world_story(struct world *w);
+const struct seen *world_seen(struct world *w, size_t i);
+/* The power goes, and comes back: a new client on the same journal and token. */
+void world_power_cycle(struct world *w);
+
+void world_answer(const struct seen *req, struct answer *ret, uint32_t rsc, const char *body);
+/* A self-signed P-256 certificate, DER. */
+GBytes *world_certificate(const char *cn);
+struct cmd_record *world_command(struct world *w, const char *cid); /* newest */
