@@ -81,7 +81,7 @@ enum credential_property {
 static void write_uri(struct bus_credential *c, struct bus_writer *w)
 {
     struct token_info i = {0};
-    _cleanup_(freep) char *uri = NULL, *object = NULL;
+    _cleanup_(freep) char *uri = NULL;
     struct buf b = {0};
 
     if (token_info(c->e->token, &i) == 0) {
