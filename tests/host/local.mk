@@ -12,3 +12,8 @@ check_PROGRAMS += tests/host/test-host
 tests_host_test_host_SOURCES = tests/host/test-host.c tests/host/host-fixture.c tests/host/host-fixture.h
 tests_host_test_host_CFLAGS = $(TEST_CFLAGS)
 tests_host_test_host_LDADD = libtesttoken.la $(GLIB_LIBS)
+
+check_PROGRAMS += tests/host/test-agent
+tests_host_test_agent_SOURCES = tests/host/test-agent.c tests/host/host-fixture.c tests/host/host-fixture.h
+tests_host_test_agent_CFLAGS = $(TEST_CFLAGS)
+tests_host_test_agent_LDADD = libtesttoken.la $(GLIB_LIBS)
