@@ -42,8 +42,15 @@ static void too_many(struct bus_call *c, const char *what)
     bus_reply_error(c, &err);
 }
 
+static bool room_to_park(struct bus_call *c)
+{
+    c->size = bus_values_size(c->arg, c->n_args);
+    return c->bus->parked_size + c->size <= LIMIT_BUS_PARKED;
+}
+
 static void park(struct bus_call *c, struct bus_peer *p, bool polkit)
 {
+    c->bus->parked_size += c->size;
     c->parked = polkit ? CALL_WAITS_POLKIT : CALL_WAITS_UID;
     c->peer = p;
     if (polkit) {
@@ -57,6 +64,7 @@ static void park(struct bus_call *c, struct bus_peer *p, bool polkit)
 
 static void unpark_keep(struct bus_call *c)
 {
+    c->bus->parked_size -= c->size;
     if (c->parked == CALL_WAITS_POLKIT) {
         c->peer->questions--;
         c->bus->n_questions--;
@@ -104,21 +112,22 @@ struct bus_call *bus_parked(struct bus *b, const struct bus_peer *p)
 
 /* ---- the uid ------------------------------------------------------------------------------------------ */
 
-static struct bus_call *waits_for_uid(struct bus_peer *p)
+static struct bus_call *waits_for_uid(struct bus *b, const struct bus_peer *p)
 {
     struct bus_call *c;
 
-    TAILQ_FOREACH(c, &p->bus->calls, link)
+    TAILQ_FOREACH(c, &b->calls, link)
     if (c->parked == CALL_WAITS_UID && c->peer == p)
         return c;
     return NULL;
 }
 
-void bus_uid_settled(struct bus_peer *p)
+/* A handler may end the connection and so the peer: `p` is compared only. */
+void bus_uid_settled(struct bus *b, const struct bus_peer *p)
 {
     struct bus_call *c;
 
-    while ((c = waits_for_uid(p))) {
+    while ((c = waits_for_uid(b, p))) {
         unpark_keep(c);
         bus_call_dispatch(c);
         bus_call_unref(c);
@@ -146,7 +155,7 @@ int bus_need_uid(struct bus_call *c)
              "the uid could not be read");
         return 2;
     }
-    if (b->n_waiting >= LIMIT_BUS_WAITING) {
+    if (b->n_waiting >= LIMIT_BUS_WAITING || !room_to_park(c)) {
         too_many(c, "calls");
         return 2;
     }
@@ -262,7 +271,8 @@ int bus_authorize(struct bus_call *c, const char *action)
         if (b->trusted[i] == c->uid)
             return 0;
     p = bus_peer_get(b, bus_call_sender(c));
-    if (!p || b->n_questions >= LIMIT_AUTH_PENDING || p->questions >= LIMIT_AUTH_PER_SENDER) {
+    if (!p || b->n_questions >= LIMIT_AUTH_PENDING || p->questions >= LIMIT_AUTH_PER_SENDER ||
+        !room_to_park(c)) {
         too_many(c, "open questions of authorization");
         return 2;
     }

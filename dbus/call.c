@@ -143,8 +143,7 @@ struct bus_call *bus_call_unref(struct bus_call *c)
         return NULL;
     if (!c->answered) {
         struct mef_error err = {0};
-        mef_fail(&err, MEF_ERROR_FAILED, "The call '%s' was given up without a result.",
-                 dbus_message_get_member(c->msg));
+        mef_fail(&err, MEF_ERROR_FAILED, "The call '%s' was given up without a result.", c->member);
         bus_reply_error(c, &err);
     }
     if (c->bus)
@@ -154,6 +153,10 @@ struct bus_call *bus_call_unref(struct bus_call *c)
     free(c->arg);
     bus_object_unref(c->object);
     dbus_message_unref(c->msg);
+    free(c->signature);
+    free(c->path);
+    free(c->sender);
+    free(c->member);
     free(c->asked);
     free(c->granted);
     free(c);
@@ -170,9 +173,69 @@ void bus_call_settle(struct bus_call *c, int r, const struct mef_error *err)
         bus_reply(c, "");
 }
 
-void bus_call_arrived(struct bus *b, DBusMessage *msg)
+bool bus_call_has_signature(const struct bus_call *c, const char *sig)
+{
+    return streq(bus_call_signature(c), sig);
+}
+
+const char *bus_call_signature(const struct bus_call *c)
+{
+    return c->signature ? c->signature : dbus_message_get_signature(c->msg);
+}
+
+/* A call that stays gives its message back: libdbus reads no further while too many octets of messages are
+ * held, not even the answers that such calls wait for. What a reply needs is kept in a message without a
+ * body. */
+static void call_slim(struct bus_call *c)
+{
+    const char *sender = dbus_message_get_sender(c->msg);
+    char *signature = strdup(dbus_message_get_signature(c->msg));
+    DBusMessage *m =
+        dbus_message_new_method_call(NULL, dbus_message_get_path(c->msg), dbus_message_get_interface(c->msg),
+                                     dbus_message_get_member(c->msg));
+
+    if (!m || !signature || (sender && !dbus_message_set_sender(m, sender))) {
+        free(signature); /* then it stays as it is */
+        if (m)
+            dbus_message_unref(m);
+        return;
+    }
+    dbus_message_set_serial(m, dbus_message_get_serial(c->msg));
+    dbus_message_set_no_reply(m, dbus_message_get_no_reply(c->msg));
+    dbus_message_set_allow_interactive_authorization(
+        m, dbus_message_get_allow_interactive_authorization(c->msg));
+    dbus_message_unref(c->msg);
+    c->msg = m;
+    c->signature = signature;
+}
+
+static struct bus_call *call_new(struct bus *b, DBusMessage *msg)
 {
     struct bus_call *c = calloc(1, sizeof *c);
+    const char *sender = dbus_message_get_sender(msg);
+
+    if (!c)
+        return NULL;
+    *c = (struct bus_call){.refs = 1,
+                           .generation = b->generation,
+                           .msg = dbus_message_ref(msg),
+                           .path = strdup(dbus_message_get_path(msg)),
+                           .sender = strdup(sender ? sender : ""),
+                           .member = strdup(dbus_message_get_member(msg)),
+                           .uid = (uid_t)-1};
+    if (!c->path || !c->sender || !c->member) {
+        c->answered = true;
+        bus_call_unref(c);
+        return NULL;
+    }
+    c->bus = b;
+    TAILQ_INSERT_TAIL(&b->calls, c, link);
+    return c;
+}
+
+void bus_call_arrived(struct bus *b, DBusMessage *msg)
+{
+    struct bus_call *c = call_new(b, msg);
 
     if (!c) {
         DBusMessage *m =
@@ -183,10 +246,9 @@ void bus_call_arrived(struct bus *b, DBusMessage *msg)
         }
         return;
     }
-    *c = (struct bus_call){
-        .refs = 1, .bus = b, .generation = b->generation, .msg = dbus_message_ref(msg), .uid = (uid_t)-1};
-    TAILQ_INSERT_TAIL(&b->calls, c, link);
     bus_call_dispatch(c);
+    if (c->refs > 1 && c->args_read)
+        call_slim(c);
     bus_call_unref(c);
 }
 
@@ -231,9 +293,9 @@ static void run(struct bus_call *c, const struct bus_method *m)
 
     c->method = m;
     c->out = m->out;
-    if (!dbus_message_has_signature(c->msg, m->in ? m->in : ""))
+    if (!bus_call_has_signature(c, m->in ? m->in : ""))
         return bus_reply_dbus_error(c, DBUS_ERROR_INVALID_ARGS, "'%s' takes '%s', not '%s'.", m->name,
-                                    m->in ? m->in : "", dbus_message_get_signature(c->msg));
+                                    m->in ? m->in : "", bus_call_signature(c));
     if (!bus_call_read(c, m->in ? m->in : ""))
         return;
     if (m->action_of) {
@@ -305,18 +367,17 @@ void *bus_call_object(const struct bus_call *c)
 
 const char *bus_call_path(const struct bus_call *c)
 {
-    return dbus_message_get_path(c->msg);
+    return c->path;
 }
 
 const char *bus_call_sender(const struct bus_call *c)
 {
-    const char *s = dbus_message_get_sender(c->msg);
-    return s ? s : "";
+    return c->sender;
 }
 
 const char *bus_call_member(const struct bus_call *c)
 {
-    return dbus_message_get_member(c->msg);
+    return c->member;
 }
 
 uid_t bus_call_uid(const struct bus_call *c)

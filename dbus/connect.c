@@ -9,7 +9,6 @@
 
 #include "dbus/internal.h"
 #include "plugin/base/cancel.h"
-#include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 
@@ -194,6 +193,14 @@ static void name_refused(struct bus *b, const char *why)
     tell_state(b);
 }
 
+/* The sentence of an error reply; free with dbus_error_free(). */
+static const char *sentence(DBusMessage *reply, DBusError *e)
+{
+    dbus_error_init(e);
+    dbus_set_error_from_message(e, reply);
+    return e->message && *e->message ? e->message : e->name;
+}
+
 static void on_name(void *ctx, DBusMessage *reply)
 {
     struct bus *b = ctx;
@@ -201,8 +208,12 @@ static void on_name(void *ctx, DBusMessage *reply)
 
     if (!reply || b->phase != PHASE_NAMING)
         return;
-    if (dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR)
-        return name_refused(b, dbus_message_get_error_name(reply));
+    if (dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR) {
+        DBusError e;
+        name_refused(b, sentence(reply, &e));
+        dbus_error_free(&e);
+        return;
+    }
     if (!dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &result, DBUS_TYPE_INVALID) ||
         (result != DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER && result != DBUS_REQUEST_NAME_REPLY_ALREADY_OWNER))
         return name_refused(b, "somebody else owns it");
@@ -240,7 +251,11 @@ static void on_hello(void *ctx, DBusMessage *reply)
             dbus_message_is_error(reply, DBUS_ERROR_NO_REPLY) && dbus_connection_get_is_connected(b->c);
         if (silent)
             b->hello_wait = b->hello_wait * 2 > HELLO_MAX ? HELLO_MAX : b->hello_wait * 2;
-        return bus_lost(b, silent ? "the bus does not answer" : dbus_message_get_error_name(reply));
+        DBusError e;
+        const char *why = sentence(reply, &e);
+        bus_lost(b, silent ? "the bus does not answer" : why);
+        dbus_error_free(&e);
+        return;
     }
     if (!dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &unique, DBUS_TYPE_INVALID) ||
         !dbus_validate_bus_name(unique, NULL) || !dbus_bus_set_unique_name(b->c, unique))
@@ -314,10 +329,8 @@ static void connect_now(struct bus *b)
         return;
     }
     dbus_connection_set_exit_on_disconnect(b->c, FALSE);
-    dbus_connection_set_max_message_size(b->c, LIMIT_BUS_MESSAGE);
-    dbus_connection_set_max_received_size(b->c, 2 * LIMIT_BUS_MESSAGE);
-    dbus_connection_set_max_message_unix_fds(b->c, 4);
-    dbus_connection_set_max_received_unix_fds(b->c, 16);
+    /* No limits of our own below those of the bus: libdbus would take a message beyond them for garbage and
+     * hang up, so any caller could throw us off the bus. What is too long is refused in value.c. */
     b->phase = PHASE_HELLO;
     hello = bus_driver_call("Hello");
     if (hello && dbus_connection_add_filter(b->c, on_message, b, NULL)) {

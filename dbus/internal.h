@@ -42,6 +42,7 @@ struct bus_peer {
     uid_t uid;
     struct bus_request *asking;
     unsigned questions; /* parked at polkit */
+    bool settling;
     struct watch_list watches;
 };
 
@@ -75,10 +76,13 @@ struct bus_call {
     struct bus *bus;     /* NULL once freed */
     uint64_t generation; /* of the connection that it came by */
     DBusMessage *msg;
-    struct bus_object *object; /* referenced; NULL before look-up */
+    char *path, *sender, *member; /* copies: handlers keep them for as long as the call */
+    struct bus_object *object;    /* referenced; NULL before look-up */
     const struct bus_method *method;
     struct bus_value *arg;
     size_t n_args;
+    size_t size;     /* octets of the arguments, while parked */
+    char *signature; /* of the message, once the message itself has been let go */
     bool args_read, answered;
     unsigned held;           /* references before the handler ran: more afterwards means a deferred reply */
     const char *out;         /* signature of the reply */
@@ -118,7 +122,7 @@ struct bus {
     struct peer_list peers; /* most recently used first */
     size_t n_peers;
     struct call_list calls; /* all that exist */
-    size_t n_waiting, n_questions;
+    size_t n_waiting, n_questions, parked_size;
     uint64_t n_asked;
 };
 
@@ -156,6 +160,8 @@ char *bus_interface_xml(const struct bus_interface *i); /* made from the tables;
 /* call.c */
 void bus_call_arrived(struct bus *b, DBusMessage *msg);
 void bus_call_dispatch(struct bus_call *c);
+const char *bus_call_signature(const struct bus_call *c);
+bool bus_call_has_signature(const struct bus_call *c, const char *sig);
 void bus_reply_dbus_error(struct bus_call *c, const char *name, const char *format, ...) mef_printf(3, 4);
 /* Reads the arguments of signature `sig` once; false: it was answered with the error. */
 bool bus_call_read(struct bus_call *c, const char *sig);
@@ -168,7 +174,7 @@ int bus_need_uid(struct bus_call *c);
 struct bus_call *bus_parked(struct bus *b,
                             const struct bus_peer *p); /* the first call that waits on this peer */
 void bus_unpark(struct bus_call *c);                   /* drops the reference that parking holds */
-void bus_uid_settled(struct bus_peer *p);
+void bus_uid_settled(struct bus *b, const struct bus_peer *p);
 
 /* peer.c */
 struct bus_peer *bus_peer_get(struct bus *b,

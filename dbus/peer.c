@@ -79,7 +79,17 @@ void bus_peers_drop(struct bus *b)
 
 static bool idle(const struct bus_peer *p)
 {
-    return TAILQ_EMPTY(&p->watches) && p->questions == 0 && p->uid_state != UID_ASKING;
+    return TAILQ_EMPTY(&p->watches) && p->questions == 0 && p->uid_state != UID_ASKING && !p->settling;
+}
+
+static bool peer_is_there(const struct bus *b, const struct bus_peer *peer)
+{
+    const struct bus_peer *p;
+
+    TAILQ_FOREACH(p, &b->peers, link)
+    if (p == peer)
+        return true;
+    return false;
 }
 
 static void on_uid(void *ctx, DBusMessage *reply)
@@ -100,8 +110,14 @@ static void on_uid(void *ctx, DBusMessage *reply)
     } else {
         p->uid_state = UID_UNREADABLE; /* which is not uid 0 */
     }
-    bus_uid_settled(p);
-    if (p->uid_state == UID_UNREADABLE && idle(p))
+    struct bus *b = p->bus;
+    bool unreadable = p->uid_state == UID_UNREADABLE;
+    p->settling = true; /* not to be dropped for want of room meanwhile */
+    bus_uid_settled(b, p);
+    if (!peer_is_there(b, p))
+        return; /* a handler ended the connection */
+    p->settling = false;
+    if (unreadable && idle(p))
         peer_drop(p); /* the next call asks again */
 }
 

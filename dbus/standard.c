@@ -235,9 +235,9 @@ bool bus_standard_call(struct bus_call *c, const char *interface, const char *me
         if (!streq(member, s->member))
             continue;
         c->out = s->out;
-        if (!dbus_message_has_signature(c->msg, s->in))
+        if (!bus_call_has_signature(c, s->in))
             bus_reply_dbus_error(c, DBUS_ERROR_INVALID_ARGS, "'%s' takes '%s', not '%s'.", member, s->in,
-                                 dbus_message_get_signature(c->msg));
+                                 bus_call_signature(c));
         else if (bus_call_read(c, s->in))
             s->fn(c);
         return true;

@@ -16,7 +16,8 @@ static bool signature_ok(const char *sig)
 static bool action_ok(const char *action)
 {
     return strchr(action, '.') &&
-           strspn(action, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == strlen(action);
+           strspn(action, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
+               strlen(action);
 }
 
 static int bad(struct mef_error *err, const struct bus_interface *i, const char *member, const char *what)

@@ -166,6 +166,49 @@ int bus_value_copy(const struct bus_value *from, struct bus_value *to)
     return 0;
 }
 
+static size_t dict_size(const struct bus_dict *d)
+{
+    size_t n = d->n * sizeof *d->item;
+
+    for (size_t i = 0; i < d->n; i++)
+        n += strlen(d->item[i].key) + bus_values_size(&d->item[i].value, 1);
+    return n;
+}
+
+size_t bus_values_size(const struct bus_value *v, size_t n)
+{
+    size_t sum = n * sizeof *v;
+
+    for (size_t i = 0; i < n; i++, v++) {
+        switch (shape_of(v->sig)) {
+        case SHAPE_STRING:
+            sum += strlen(v->s);
+            break;
+        case SHAPE_STRV:
+            for (char **s = v->strv; *s; s++)
+                sum += strlen(*s) + sizeof *s;
+            break;
+        case SHAPE_AU:
+            sum += v->au.n * sizeof *v->au.item;
+            break;
+        case SHAPE_AY:
+            sum += v->ay.len;
+            break;
+        case SHAPE_DICT:
+            sum += dict_size(&v->dict);
+            break;
+        case SHAPE_DICTS:
+            for (size_t k = 0; k < v->dicts.n; k++)
+                sum += dict_size(&v->dicts.item[k]);
+            break;
+        case SHAPE_FD:
+        case SHAPE_PLAIN:
+            break;
+        }
+    }
+    return sum;
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
 struct reading {

@@ -60,6 +60,9 @@ void bus_dict_clear(struct bus_dict *d);
 int bus_value_copy(const struct bus_value *from, struct bus_value *to); /* -ENOMEM; an fd is duplicated */
 int bus_dict_copy(const struct bus_dict *from, struct bus_dict *to);
 
+/* Octets of memory, roughly. */
+size_t bus_values_size(const struct bus_value *v, size_t n);
+
 /* The value of a key, or NULL. */
 const struct bus_value *bus_dict_get(const struct bus_dict *d, const char *key);
 

@@ -35,7 +35,7 @@
 #define LIMIT_AUTH_PER_SENDER 8u             /* parked polkit questions, one sender */
 #define LIMIT_CONFIG_FILE     (256u * 1024)
 #define LIMIT_CONFIG_DROPINS  64u
-#define LIMIT_BUS_MESSAGE     (LIMIT_IMPORT + 64u * 1024) /* one bus message, either way; Import is the longest */
+#define LIMIT_BUS_PARKED      (4u * LIMIT_IMPORT) /* octets of arguments of all parked calls */
 #define LIMIT_BUS_STRING      (64u * 1024)   /* text or octets inside an a{sv}; a PEM bundle is the longest */
 #define LIMIT_BUS_ENTRIES     128u           /* entries of one a{sv}; the longest MO has 20 attributes */
 #define LIMIT_BUS_ITEMS       1024u          /* items of one array of basic values */

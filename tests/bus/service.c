@@ -58,6 +58,14 @@ static int do_fail(struct bus_call *c, struct mef_error *err)
     return mef_fail(err, MEF_ERROR_NOT_FOUND, "There is no '%s'.", bus_call_s(c, 0));
 }
 
+static int do_import(struct bus_call *c, struct mef_error *err)
+{
+    struct service *s = bus_call_object(c);
+
+    s->ran++;
+    return bus_reply(c, "u", (uint32_t)strlen(bus_call_s(c, 0)));
+}
+
 static int do_nothing(struct bus_call *c, struct mef_error *err)
 {
     ((struct service *)bus_call_object(c))->ran++;
@@ -153,6 +161,7 @@ static int set_text(struct bus_call *c, const struct bus_property *p, const stru
 
 static const struct bus_method methods[] = {{"Echo", "sa{sv}", "s", BUS_READONLY, do_echo},
                                             {"Change", "u", "u", BUS_ACTION("configure"), do_change},
+                                            {"Import", "s", "u", BUS_ACTION("configure"), do_import},
                                             {"Register", "", "", BUS_ACTION("register"), do_nothing},
                                             {"Later", "", "s", BUS_READONLY, do_later},
                                             {"Fail", "s", "", BUS_READONLY, do_fail},

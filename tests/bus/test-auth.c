@@ -275,6 +275,47 @@ static void test_limit(void)
     teardown(&s, c);
 }
 
+/* Large arguments of unauthorized callers are bounded together, and hold up nobody else. */
+static void test_large(void)
+{
+    struct service s;
+    GDBusConnection *c;
+    struct fake_polkit p = {.mode = POLKIT_SILENT};
+    struct bus_fixture_call call[6];
+    unsigned limited = 0, run = 0;
+
+    if (!setup(&s, &c, NULL, 0))
+        return;
+    fake_polkit_start(&p, &s.fixture);
+    GDBusConnection *root = bus_fixture_connect(&s.fixture);
+    char *big = g_strnfill(LIMIT_IMPORT - 1, 'x');
+    for (size_t i = 0; i < G_N_ELEMENTS(call); i++)
+        bus_fixture_call_start(&call[i], c, BUS_NAME, TEST_PATH, TEST_IFACE, "Import",
+                               g_variant_new("(s)", big), G_DBUS_CALL_FLAGS_NONE);
+    bus_fixture_until(&s.fixture, was_asked, &(struct asked){&p, 3, 0});
+    bus_fixture_settle(&s.fixture, 100);
+    g_variant_unref(service_call(&s, root, "Change", change(), NULL));
+    s.ran = 0;
+    fake_polkit_answer(&p, true);
+    for (size_t i = 0; i < G_N_ELEMENTS(call); i++) {
+        bus_fixture_call_wait(&s.fixture, &call[i]);
+        if (call[i].error) {
+            g_assert_true(g_str_has_prefix(call[i].error, "org.mefclient1.Error.LimitExceeded"));
+            limited++;
+        } else {
+            run++;
+        }
+        bus_fixture_call_clear(&call[i]);
+    }
+    g_assert_cmpuint(run, >=, 3);
+    g_assert_cmpuint(limited, >=, 2);
+    g_assert_cmpuint(s.ran, ==, run);
+    g_free(big);
+    bus_fixture_disconnect(root);
+    fake_polkit_stop(&p);
+    teardown(&s, c);
+}
+
 /* Bus, polkit and we part while a question is open. */
 static void test_bus_dies(void)
 {
@@ -402,6 +443,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bus/auth/slow-polkit", test_slow);
     g_test_add_func("/bus/auth/caller-leaves", test_caller_leaves);
     g_test_add_func("/bus/auth/limit-per-sender", test_limit);
+    g_test_add_func("/bus/auth/large-arguments", test_large);
     g_test_add_func("/bus/auth/bus-dies", test_bus_dies);
     g_test_add_func("/bus/auth/real-polkit", test_real_polkit);
     return g_test_run();

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <gio/gunixfdlist.h>
+
 #include "plugin/base/cancel.h"
 #include "plugin/base/when.h"
 #include "tests/bus/service.h"
@@ -33,6 +35,17 @@ static guint32 value_of(struct service *s, GDBusConnection *c)
     g_variant_unref(inner);
     g_variant_unref(v);
     return value;
+}
+
+static unsigned count_fds(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
 }
 
 static void gone(void *ctx, const char *sender)
@@ -181,6 +194,41 @@ static void test_stop_with_hung_bus(void)
     service_stop(&s);
 }
 
+/* No caller can throw us off the bus with what the bus lets through. */
+static void test_hostile_caller(void)
+{
+    struct service s;
+    char *error = NULL;
+
+    service_start(&s, NULL, NULL, 0);
+    service_wait_up(&s);
+    GDBusConnection *c = bus_fixture_connect(&s.fixture);
+    char *big = g_strnfill(20u * 1024 * 1024, 'x');
+    g_assert_null(service_call(&s, c, "Echo", g_variant_new("(sa{sv})", big, NULL), &error));
+    g_assert_true(g_str_has_prefix(error, "org.mefclient1.Error.InvalidArguments"));
+    g_clear_pointer(&error, g_free);
+    g_free(big);
+    /* Descriptors for nothing. */
+    GUnixFDList *fds = g_unix_fd_list_new();
+    for (int i = 0; i < 16; i++)
+        g_assert_cmpint(g_unix_fd_list_append(fds, 2, NULL), ==, i);
+    unsigned before = count_fds();
+    for (int i = 0; i < 4; i++) {
+        GDBusMessage *m = g_dbus_message_new_method_call(BUS_NAME, TEST_PATH, TEST_IFACE, "Later");
+        g_dbus_message_set_unix_fd_list(m, fds);
+        g_dbus_message_set_body(m, g_variant_new("(h)", 0));
+        g_assert_true(g_dbus_connection_send_message(c, m, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+        g_object_unref(m);
+    }
+    g_assert_cmpuint(value_of(&s, c), ==, 0);
+    bus_fixture_settle(&s.fixture, 50);
+    g_assert_cmpuint(count_fds(), ==, before);
+    g_object_unref(fds);
+    g_assert_cmpuint(s.down, ==, 0);
+    bus_fixture_disconnect(c);
+    service_stop(&s);
+}
+
 static guint32 own(struct service *s, GDBusConnection *c, const char *member, GVariant *params)
 {
     GVariant *v = bus_fixture_call(&s->fixture, c, "org.freedesktop.DBus", "/org/freedesktop/DBus",
@@ -282,17 +330,6 @@ static void test_last_words(void)
     service_stop(&s);
 }
 
-static unsigned count_fds(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
 static void test_again_and_again(void)
 {
     struct service s;
@@ -344,6 +381,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bus/connection/absent-at-start", test_absent_at_start);
     g_test_add_func("/bus/connection/silent-bus", test_silent_bus);
     g_test_add_func("/bus/connection/stop-with-hung-bus", test_stop_with_hung_bus);
+    g_test_add_func("/bus/connection/hostile-caller", test_hostile_caller);
     g_test_add_func("/bus/connection/name-taken", test_name_taken);
     g_test_add_func("/bus/connection/senders", test_senders);
     g_test_add_func("/bus/connection/last-words", test_last_words);
