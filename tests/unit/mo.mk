@@ -26,3 +26,7 @@ tests_unit_test_mo_import_SOURCES = tests/unit/test-mo-import.c tests/unit/mo-en
 tests_unit_test_mo_import_CFLAGS = $(MO_TEST_CFLAGS)
 tests_unit_test_mo_import_LDADD = $(MO_TEST_LIBS)
 EXTRA_DIST += tests/fixtures/mo-example.json
+check_PROGRAMS += tests/unit/test-mo-seeds
+tests_unit_test_mo_seeds_SOURCES = tests/unit/test-mo-seeds.c
+tests_unit_test_mo_seeds_CFLAGS = $(MO_TEST_CFLAGS)
+tests_unit_test_mo_seeds_LDADD = $(MO_TEST_LIBS)
