@@ -126,8 +126,9 @@ int token_destroy(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
 /* C_CreateObject and index. */
 int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *ret,
                  struct mef_error *reterr);
-/* Adds one object that is in the token to the index. */
-int token_index_handle(struct token *t, CK_OBJECT_HANDLE h);
+/* Adds one object that is in the token to the index. One that cannot be read is left out and is no failure.
+ */
+int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr);
 int token_check_id(const uint8_t *id, size_t id_len, struct mef_error *reterr);
 int token_check_label(const char *label, struct mef_error *reterr);
 /* NotFound with the token's name: "no <what> with id|label '...'". */

@@ -176,9 +176,8 @@ static int generate(struct token *t, const uint8_t *id, size_t id_len, const cha
     }
     if (r < 0)
         return r;
-    (void)token_index_handle(t, private_key);
-    (void)token_index_handle(t, public_key);
-    return 0;
+    r = token_index_handle(t, private_key, reterr);
+    return r < 0 ? r : token_index_handle(t, public_key, reterr);
 }
 
 /* The point of the certificate that has this id, if it is a P-256 one: -ENOENT otherwise. */

@@ -100,7 +100,7 @@ static CK_RV read_facts(struct token *t, CK_OBJECT_HANDLE h, struct facts *ret)
     return CKR_OK;
 }
 
-int token_index_handle(struct token *t, CK_OBJECT_HANDLE h)
+int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
 {
     _cleanup_(freep) uint8_t *der = NULL;
     uint8_t sha256[32];
@@ -112,20 +112,22 @@ int token_index_handle(struct token *t, CK_OBJECT_HANDLE h)
     if (rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID)
         return 0; /* another program deleted it in between, or it is nothing that can be used */
     if (rv != CKR_OK) {
-        int r = token_fail_call(t, "C_GetAttributeValue", rv, NULL, NULL);
+        int r = token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
         return t->open ? 0 : r; /* one odd object must not hide the others */
     }
     unsigned class = token_class_from_cko(x.cko);
     if (!class)
         return 0;
     if (class == TOKEN_CERTIFICATE) {
-        int r = token_read(t, h, CKA_VALUE, LIMIT_CERTIFICATE, &der, &len, NULL);
+        int r = token_read(t, h, CKA_VALUE, LIMIT_CERTIFICATE, &der, &len, reterr);
         if (!t->open)
             return r;
         has_sha256 =
             r == 0 && len > 0 && EVP_Q_digest(t->libctx, "SHA256", NULL, der, len, sha256, NULL) == 1;
     }
-    return index_add(&t->index, h, class, x.id, x.id_len, x.label, x.label_len, has_sha256 ? sha256 : NULL);
+    if (index_add(&t->index, h, class, x.id, x.id_len, x.label, x.label_len, has_sha256 ? sha256 : NULL) < 0)
+        return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory for its objects", t->name);
+    return 0;
 }
 
 /* All handles that fit the template. */
@@ -190,16 +192,9 @@ int token_refresh(struct token *t, unsigned mask, struct mef_error *reterr)
         index_remove_class(&t->index, mask);
     else
         index_clear(&t->index);
-    for (size_t i = 0; i < n; i++) {
-        r = token_index_handle(t, all[i]);
-        if (r < 0 && t->open)
-            return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': its objects could not be read: %s",
-                            t->name, strerrordesc_np(-r));
-        if (r < 0)
-            return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE,
-                            "token '%s' vanished while its objects were read", t->name);
-    }
-    return 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = token_index_handle(t, all[i], reterr);
+    return r;
 }
 
 int token_search(struct token *t, unsigned mask, const uint8_t *id, size_t id_len, const char *label,
@@ -264,10 +259,7 @@ static int learn(struct token *t, const struct object_key *key, struct mef_error
     for (size_t i = 0; r == 0 && i < n; i++) {
         if (index_find_handle(&t->index, found[i], TOKEN_ANY) != OBJECT_NONE)
             continue;
-        r = token_index_handle(t, found[i]);
-        if (r < 0)
-            (void)mef_fail(reterr, t->open ? MEF_ERROR_FAILED : MEF_ERROR_TOKEN_UNAVAILABLE,
-                           "token '%s': an object could not be read", t->name);
+        r = token_index_handle(t, found[i], reterr);
     }
     return r;
 }
@@ -318,8 +310,10 @@ int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_
                                rv == CKR_DEVICE_MEMORY ? "delete objects of it" : NULL, reterr);
     if (token_state(t) == TOKEN_FULL)
         token_set_state(t, TOKEN_PRESENT, NULL);
-    /* It is in the token; an index without it only costs a search later. */
-    (void)token_index_handle(t, h);
+    /* It is in the token; should the token go at this very moment, a repetition finds it there. */
+    int r = token_index_handle(t, h, reterr);
+    if (r < 0)
+        return r;
     *ret = h;
     return 0;
 }

@@ -76,7 +76,7 @@ static int put_secret(struct token *t, const char *label, const struct secret *v
 
     for (size_t i = 0; r == 0 && i < n && !there; i++) {
         _cleanup_(secret_freep) struct secret *old = NULL;
-        r = read_value(t, found[i], &old, NULL);
+        r = read_value(t, found[i], &old, reterr);
         there = r == 0 && same_octets(old, value);
         if (there)
             keep = found[i];
@@ -84,7 +84,7 @@ static int put_secret(struct token *t, const char *label, const struct secret *v
             r = 0; /* another kind of key under this label: replaced */
     }
     if (r < 0)
-        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE, "token '%s' vanished", t->name);
+        return r;
     if (there && n == 1)
         return 0;
     r = token_check_writable(t, "storing a key", reterr);
