@@ -126,3 +126,39 @@ void world_answer(const struct seen *req, struct answer *ret, uint32_t rsc, cons
 /* A self-signed P-256 certificate, DER. */
 GBytes *world_certificate(const char *cn);
 struct cmd_record *world_command(struct world *w, const char *cid); /* newest */
+
+/* ---- texts and steps that the tests share ------------------------------------------------------------- */
+
+#define DAY (24u * 3600)
+#define CH  "[{\"nm\":\"cmd\",\"typ\":6,\"val\":\"-/mecr-7f3a21/cmd\"}]"
+#define CERT_PROV                                                                                            \
+    "{\"ccid\":1,\"cmda\":{\"cpca\":{\"cpp\":1,\"uri\":\"https://mef.example.com:8443/.well-known/"          \
+    "est\",\"csty\":2,"                                                                                      \
+    "\"csbi\":\"//m2m.example.com/gw42\"}}}"
+#define DEV_CFG "{\"ccid\":2,\"cmda\":{\"dcca\":{\"dcu\":\"3:coaps://mef.example.com:5684\"}}}"
+#define MO_NODE "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"/27022/0\",\"obt\":1,\"obsa\":{\"suid\":21}}}}"
+#define CREATE                                                                                               \
+    "C /- "                                                                                                  \
+    "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"],\"adfq\":\"admin.example."  \
+    "org\"}}"
+#define GET                    "\nR /-/mecr-7f3a21/cmd"
+#define PUT(cid, csc)          "\nU /-/mecr-7f3a21/cmd {\"sec:mecc\":{\"cid\":" cid ",\"csc\":" #csc "}}"
+#define ANSWER(cid, cdsc, csc) "{\"sec:mecc\":{\"cid\":" cid ",\"cdsc\":" cdsc ",\"csc\":" #csc "}}"
+
+void world_assert_story(struct world *w, const char *expected);
+/* Registered and at rest, with an empty story. */
+struct world *world_registered(void);
+/* Hooks. Every retrieve and update of the command is answered with the text in hook_ctx. */
+int world_same_hook(struct world *w, const struct seen *req, struct answer *ret);
+/* The next report is answered with the code in hook_ctx, once. */
+int world_report_hook(struct world *w, const struct seen *req, struct answer *ret);
+/* Creates are answered with the code in hook_ctx. */
+int world_refuse_create_hook(struct world *w, const struct seen *req, struct answer *ret);
+
+/* ---- between the two files of the world ---------------------------------------------------------------- */
+
+/* A durable step. *ret_happens: whether it takes place. False: the power is gone (now). */
+bool world_power(struct world *w, bool *ret_happens);
+char *world_credential_name(const struct credential *with);
+void world_store_init(struct world *w);
+void world_store_wire(struct world *w, struct mef_client_params *p);

@@ -1,6 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 MEF_TEST_LIBS = libmef.la libcert.la libpolicy.la libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS) $(GLIB_LIBS)
-check_PROGRAMS += tests/unit/test-mef-client
-tests_unit_test_mef_client_SOURCES = tests/unit/test-mef-client.c tests/unit/mef-world.c tests/unit/mef-world.h
-tests_unit_test_mef_client_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) -pthread
-tests_unit_test_mef_client_LDADD = $(MEF_TEST_LIBS)
+MEF_TEST_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) -pthread
+MEF_WORLD = tests/unit/mef-world.c tests/unit/mef-world-store.c tests/unit/mef-world.h
+
+check_PROGRAMS += tests/unit/test-mef-registration
+tests_unit_test_mef_registration_SOURCES = tests/unit/test-mef-registration.c $(MEF_WORLD)
+tests_unit_test_mef_registration_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_registration_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-command
+tests_unit_test_mef_command_SOURCES = tests/unit/test-mef-command.c $(MEF_WORLD)
+tests_unit_test_mef_command_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_command_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-failure
+tests_unit_test_mef_failure_SOURCES = tests/unit/test-mef-failure.c $(MEF_WORLD)
+tests_unit_test_mef_failure_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_failure_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-crash
+tests_unit_test_mef_crash_SOURCES = tests/unit/test-mef-crash.c $(MEF_WORLD)
+tests_unit_test_mef_crash_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_crash_LDADD = $(MEF_TEST_LIBS)
