@@ -271,6 +271,14 @@ int mo_admit(const struct mo_tx *tx, enum mo_op op, enum mo_type type, const cha
     return mo_write_admit(&w, reterr);
 }
 
+bool mo_tx_may_read(const struct mo_tx *tx, uint64_t id)
+{
+    const struct mo_node *n = mo_set_by_id(&tx->staged, id);
+
+    return n && (tx->origin != MO_ORIGIN_MEF_DM || n->type != MO_AUTHENTICATION_PROFILE ||
+                 !tied_to_other(tx, &tx->staged, n));
+}
+
 int mo_check_access(const struct mo_tx *tx, const struct mo_set *after, const struct mo_diff *diff,
                     struct mef_error *reterr)
 {

@@ -120,8 +120,8 @@ enum mo_step_kind { MO_STEP_ADD, MO_STEP_SET, MO_STEP_DELETE, MO_STEP_LINK, MO_S
 struct mo_step {
     enum mo_step_kind kind;
     uint64_t id;
-    enum mo_type type; /* ADD */
-    char *name;        /* ADD */
+    enum mo_type type; /* with name: what ADD makes, what the others meant when they were staged */
+    char *name;
     enum mo_origin origin;
     char *mef_reg;
     int32_t iid;                           /* ADD: wanted, -1 = choose */

@@ -228,9 +228,10 @@ static int apply_add(struct mo_tx *tx, const struct mo_step *s, struct mef_error
     return mo_set_insert(&tx->staged, TAKE_PTR(n)) < 0 ? mo_no_memory(reterr) : 0;
 }
 
-static int fail_gone(struct mef_error *reterr)
+static int fail_gone(const struct mo_step *s, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "the node is not there (any more)");
+    return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "%s '%s' is not there (any more)",
+                    s->name ? mo_type_info(s->type)->name : "node", s->name ? s->name : "?");
 }
 
 /* What a set would make of the node, as a node of its own. */
@@ -291,7 +292,7 @@ static int apply_set(struct mo_tx *tx, const struct mo_step *s, struct mef_error
     int r;
 
     if (!old)
-        return fail_gone(reterr);
+        return fail_gone(s, reterr);
     r = mo_admit(tx, MO_OP_SET, old->type, old->name, old, NULL, reterr);
     if (r == 0)
         r = changed_node(tx, s, old, &n, reterr);
@@ -307,7 +308,7 @@ static int apply_delete(struct mo_tx *tx, const struct mo_step *s, struct mef_er
     int r;
 
     if (!old)
-        return fail_gone(reterr);
+        return fail_gone(s, reterr);
     r = mo_admit(tx, MO_OP_DELETE, old->type, old->name, old, NULL, reterr);
     if (r < 0)
         return r;
@@ -338,7 +339,7 @@ static int apply_link(struct mo_tx *tx, const struct mo_step *s, struct mef_erro
     int r;
 
     if (!old)
-        return fail_gone(reterr);
+        return fail_gone(s, reterr);
     r = mo_admit(tx, unlink ? MO_OP_UNLINK : MO_OP_LINK, old->type, old->name, old, NULL, reterr);
     if (r == 0)
         r = link_target(tx, s->links[0], &target, reterr);

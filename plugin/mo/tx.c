@@ -130,8 +130,12 @@ static struct mo_step *step_new(const struct mo_tx *tx, enum mo_step_kind kind, 
     s->iid = -1;
     s->keep_extra = true;
     s->origin = tx->origin;
-    if (tx->mef_reg && !(s->mef_reg = strdup(tx->mef_reg))) {
-        free(s);
+    /* Who it was, for the sentence when it has gone by the time of a replay. */
+    const struct mo_node *node = kind == MO_STEP_ADD ? NULL : mo_set_by_id(&tx->staged, id);
+    if (node)
+        s->type = node->type;
+    if ((tx->mef_reg && !(s->mef_reg = strdup(tx->mef_reg))) || (node && !(s->name = strdup(node->name)))) {
+        mo_step_free(s);
         return NULL;
     }
     return s;

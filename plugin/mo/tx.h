@@ -57,6 +57,9 @@ const struct mo_node *mo_tx_resolve(const struct mo_tx *tx, const char *object_p
 const struct mo_node *mo_tx_by_id(const struct mo_tx *tx, uint64_t id);
 const struct mo_node *mo_tx_by_name(const struct mo_tx *tx, enum mo_type type, const char *name);
 enum mo_origin mo_tx_origin(const struct mo_tx *tx);
+/* Whether this transaction may be shown the node: a MEF does not see the profiles of other registrations
+ * (4.4). */
+bool mo_tx_may_read(const struct mo_tx *tx, uint64_t id);
 
 /* ---- the difference
  * ---------------------------------------------------------------------------------------- */

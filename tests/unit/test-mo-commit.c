@@ -132,7 +132,8 @@ static void test_serial(struct env *e, gconstpointer data)
     commit(e, b, "-MEFClientRegCfg/mef1");
     g_assert_cmpint(mo_tx_check(a, NULL), ==, -ENOENT);
     g_assert_cmpint(mo_tx_check(a, NULL), ==, -ENOENT);
-    commit_fails(e, a, MEF_ERROR_NOT_FOUND, "has changed");
+    commit_fails(e, a, MEF_ERROR_NOT_FOUND,
+                 "has changed since the transaction began: MEFClientRegCfg 'mef1'");
 }
 
 static void test_stop(struct env *e, gconstpointer data)
@@ -379,6 +380,10 @@ static void test_mef_writes(struct env *e, gconstpointer data)
     commit(e, tx, "");
     g_autofree char *after = env_export(e);
     g_assert_cmpstr(before, ==, after);
+    tx = mef_begin(e);
+    g_assert_true(mo_tx_may_read(tx, c.own_ap) && mo_tx_may_read(tx, c.own) && mo_tx_may_read(tx, c.other));
+    g_assert_false(mo_tx_may_read(tx, c.other_ap));
+    mo_tx_rollback(tx);
     /* taking a profile over by a link does not make it writable */
     tx = mef_begin(e);
     g_assert_cmpint(mo_tx_set(tx, c.own, NULL, 0, TEXTS("mgmtLink"), &err), ==, 0);
