@@ -136,6 +136,18 @@ static bool self_signed(X509 *cert)
     return X509_self_signed(cert, 0) == 1;
 }
 
+static bool holds(const struct der_list *list, X509 *cert)
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509(cert, &der);
+    bool found = false;
+
+    for (size_t i = 0; n > 0 && i < list->n && !found; i++)
+        found = list->item[i].len == (size_t)n && memcmp(list->item[i].data, der, (size_t)n) == 0;
+    OPENSSL_free(der);
+    return found;
+}
+
 /* Leaf first; then every intermediate up to, without, a self-signed root, also those that only cacerts named.
  */
 static int order(STACK_OF(X509) * path, STACK_OF(X509) * ca, struct der_list *ret)
@@ -155,8 +167,8 @@ static int order(STACK_OF(X509) * path, STACK_OF(X509) * ca, struct der_list *re
         for (int i = 0; !next && i < sk_X509_num(ca); i++) {
             X509 *candidate = sk_X509_value(ca, i);
 
-            if (candidate != last && is_ca(candidate) && X509_check_issued(candidate, last) == X509_V_OK &&
-                X509_cmp(candidate, last) != 0)
+            if (is_ca(candidate) && X509_check_issued(candidate, last) == X509_V_OK &&
+                !holds(&chain, candidate))
                 next = candidate;
         }
         if (!next || self_signed(next))

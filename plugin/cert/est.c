@@ -28,6 +28,7 @@ struct run {
     struct session *session;
     struct csrattrs attrs;
     struct mef_error *reterr;
+    bool refused; /* the server did not take the credential */
     unsigned waits;
     uint64_t waited; /* microseconds */
 };
@@ -53,8 +54,9 @@ static void progress(const struct run *run, unsigned step, const char *text, int
 }
 
 /* A transport's result as one of ours; it has filled the sentence. */
-static int from_transport(int r)
+static int from_transport(struct run *run, int r)
 {
+    run->refused = r == TRANSPORT_TLS_REFUSED;
     if (r == -ECANCELED)
         return r;
     return r > 0 || r == -ETIMEDOUT ? CERT_SERVER_ERROR : CERT_CLIENT_ERROR;
@@ -87,7 +89,7 @@ static int open_session(struct run *run)
     int r = run->p->transport->open(run->p->transport->ctx, &at, run->with, run->p->wait, &run->session,
                                     run->reterr);
 
-    return r == 0 ? 0 : from_transport(r);
+    return r == 0 ? 0 : from_transport(run, r);
 }
 
 /* Step 1: who may issue. */
@@ -99,7 +101,7 @@ static int get_ca(struct run *run, struct der_list *ret)
 
     r = request(run, EST_CACERTS, NULL, &answer);
     if (r != 0)
-        return from_transport(r);
+        return from_transport(run, r);
     if (answer.status != 200)
         r = server_error(run, "answered cacerts with HTTP %u", answer.status);
     else if (est_certs_decode(buf_str(&answer.body), answer.body.len, &all) < 0)
@@ -124,7 +126,7 @@ static int get_attributes(struct run *run)
 
     r = request(run, EST_CSRATTRS, NULL, &answer);
     if (r != 0)
-        return from_transport(r);
+        return from_transport(run, r);
     if (answer.status == 200) {
         if (est_csrattrs_decode(buf_str(&answer.body), answer.body.len, &attrs) < 0)
             r = server_error(run, "sent CSR attributes that cannot be read");
@@ -242,7 +244,7 @@ static int enrol(struct run *run, EVP_PKEY *key, struct der_list *ret)
         if (r == TRANSPORT_BROKEN && attempts < ATTEMPTS_MAX && wait_check(run->p->wait) == 0)
             continue; /* the server had closed the connection while the key was made */
         if (r != 0)
-            return from_transport(r);
+            return from_transport(run, r);
         /* The binding was that of another connection: a refusal may be due to that. */
         moved = answer.reconnected && challenge && attempts < ATTEMPTS_MAX;
         if (answer.status == 200)
@@ -319,6 +321,18 @@ int est_enrol(const struct est_params *p, struct est_result *ret, struct mef_err
         }
         r = run_steps(&run, &made);
         p->transport->close(run.session);
+        if (r > 0 && run.refused && run.renew && p->with && p->with != p->renew) {
+            /* Revoked there: it is not a valid certificate any more, and the first enrolment is what is left.
+             */
+            est_result_clear(&made);
+            csrattrs_clear(&run.attrs);
+            run.renew = run.refused = false;
+            run.with = p->with;
+            run.session = NULL;
+            why = (struct mef_error){0};
+            r = run_steps(&run, &made);
+            p->transport->close(run.session);
+        }
     }
     csrattrs_clear(&run.attrs);
     est_uri_clear(&run.uri);

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += libnet.la
 libnet_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS)
 libnet_la_SOURCES = \
+	plugin/net/multi.c plugin/net/multi.h \
 	plugin/net/net.c plugin/net/net.h \
 	plugin/net/resolve.c plugin/net/resolve.h \
 	plugin/net/tls.c plugin/net/tls.h \

@@ -17,6 +17,7 @@
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
+#include "plugin/net/multi.h"
 #include "plugin/net/resolve.h"
 #include "plugin/net/tls.h"
 #include "plugin/net/wire.h"
@@ -296,7 +297,7 @@ static int session_open(void *ctx, const struct endpoint *at, const struct crede
     r = s->fqdn ? tls_init(&s->tls, s->fqdn, with, n->extra_suites, reterr) : -ENOMEM;
     if (r == 0) {
         s->easy = curl_easy_init();
-        s->multi = curl_multi_init();
+        s->multi = multi_new();
         if (!s->easy || !s->multi || !set_session_options(s))
             r = -ENOMEM;
     }
@@ -430,7 +431,7 @@ static int not_sent(struct transfer *t, CURLcode code, struct mef_error *reterr)
         return TRANSPORT_TLS_REFUSED;
     }
     if (t->refused || tls->why[0] || tls->alert_sent >= 0) {
-        mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "%s:%u is not trusted: %s.", s->fqdn, s->port,
+        mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "%s:%u does not satisfy us: %s.", s->fqdn, s->port,
                  tls->why[0] ? tls->why : curl_reason(s, code));
         return TRANSPORT_UNTRUSTED;
     }

@@ -94,6 +94,7 @@ struct step {
 struct fake {
     struct authority ca;
     int open_result;
+    int refuse_certificates; /* 1 = by open, 2 = by the first request */
     struct step cacerts, csrattrs, posts[8];
     unsigned n_posts;
     GString *log;
@@ -124,6 +125,10 @@ static int fake_open(void *ctx, const struct endpoint *at, const struct credenti
     g_assert_cmpstr(at->fqdn, ==, FQDN);
     g_assert_cmpuint(at->http_port, ==, 8443);
     f->opened_with = with->kind;
+    if (f->refuse_certificates == 1 && with->kind == CREDENTIAL_CERT) {
+        mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "scripted");
+        return TRANSPORT_TLS_REFUSED;
+    }
     if (f->open_result) {
         mef_fail(reterr, MEF_ERROR_SERVER_UNREACHABLE, "scripted");
         return f->open_result;
@@ -141,6 +146,10 @@ static int fake_http(struct session *s, const struct http_request *req, const st
     char *body = NULL;
 
     g_string_append_printf(f->log, "%s ", strrchr(req->path, '/') + 1);
+    if (f->refuse_certificates == 2 && f->opened_with == CREDENTIAL_CERT) {
+        mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "scripted");
+        return TRANSPORT_TLS_REFUSED;
+    }
     if (!f->connected) {
         f->connected = true;
         f->connection++;
@@ -337,6 +346,38 @@ static void test_renew(void)
         g_assert_cmpint(f.opened_with, ==, rows[i].with);
         g_assert_cmpint(r.renewed, ==, i == 0);
         g_assert_cmpstr(r.info.subject, ==, i == 0 ? "CN=old subject" : "CN=gw42");
+        est_result_clear(&r);
+        der_list_clear(&chain);
+        X509_free(old);
+        EVP_PKEY_free(old_key);
+        fake_done(&f);
+    }
+}
+
+/* The MEF does not take the old certificate any more: a first enrolment over the other credential. */
+static void test_renew_refused(void)
+{
+    static const struct pki_spec spec = {.cn = "old", .san = "DNS:gw42.in-cse.m2m.example.com"};
+
+    for (int at_open = 0; at_open < 2; at_open++) {
+        struct fake f;
+        struct est_result r = {0};
+        struct mef_error err = {0};
+        struct der_list chain = {0};
+        struct credential renew = {.kind = CREDENTIAL_CERT, .chain = &chain};
+        EVP_PKEY *old_key = pki_key(NULL);
+        X509 *old;
+
+        fake_init(&f);
+        old = pki_issue(&spec, old_key, f.ca.cert, f.ca.key);
+        pki_der(old, &chain);
+        f.refuse_certificates = at_open ? 1 : 2;
+        g_assert_cmpint(fake_enrol(&f, &renew, &r, &err), ==, 0);
+        g_assert_cmpstr(f.log->str, ==,
+                        at_open ? "cacerts csrattrs simpleenroll "
+                                : "cacerts cacerts csrattrs simpleenroll ");
+        g_assert_cmpint(f.opened_with, ==, CREDENTIAL_PSK);
+        g_assert_false(r.renewed);
         est_result_clear(&r);
         der_list_clear(&chain);
         X509_free(old);
@@ -742,6 +783,7 @@ int main(int argc, char *argv[])
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cert/est/first", test_first);
     g_test_add_func("/cert/est/renew", test_renew);
+    g_test_add_func("/cert/est/renew-refused", test_renew_refused);
     g_test_add_func("/cert/est/error-split/MC-21", test_split);
     g_test_add_func("/cert/est/wrong-key", test_wrong_key);
     g_test_add_func("/cert/est/unusable-key", test_unusable_key);

@@ -3,6 +3,7 @@
  * failure is told, and that every wait ends (mef-protocol.md 2.5, 3.1, 3.2). */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <openssl/ssl.h>
@@ -952,6 +953,69 @@ static void test_overrides(void)
     net_free(n);
 }
 
+/* The first address does not answer, the second does. */
+static void test_two_addresses(void)
+{
+    char *const resolve[] = {(char *)FQDN ":[::1]", (char *)FQDN ":127.0.0.1", NULL};
+    struct net_params params = {.resolve = resolve};
+    struct world w;
+    struct answer a = {0};
+    struct peer *p = psk_peer(OK_EMPTY, NULL);
+
+    world_init(&w, 0, 0);
+    net_free(w.net);
+    g_assert_cmpint(net_new(&params, &w.net, &w.err), ==, 0);
+    w.t = net_transport(w.net);
+    g_assert_cmpint(ask(&w, p->port, &retrieve, &a), ==, 0);
+    answer_clear(&a);
+    peer_stop(p);
+    world_done(&w);
+}
+
+/* ---- a good guest ----------------------------------------------------------------------------------- */
+
+/* Descriptors that are open, and how many of them a child would inherit. */
+static unsigned descriptors(unsigned *ret_inherited)
+{
+    unsigned n = 0;
+
+    *ret_inherited = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+
+        n += flags >= 0;
+        *ret_inherited += flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+    return n;
+}
+
+static void test_descriptors(void)
+{
+    struct world w;
+    struct peer *p = psk_peer(OK_EMPTY, NULL);
+    unsigned before, inherited_before, after, inherited, during;
+
+    world_init(&w, 0, 0);
+    before = descriptors(&inherited_before);
+    for (int i = 0; i < 20; i++) {
+        struct session *s = NULL;
+        struct answer a = {0};
+
+        g_assert_cmpint(open_at(&w, p->port, &s), ==, 0);
+        g_assert_cmpint(w.t.exchange(s, &retrieve, &w.wait, &a, &w.err), ==, 0);
+        answer_clear(&a);
+        (void)descriptors(&during);
+        /* The peer's accepted socket is the test's. */
+        g_assert_cmpuint(during, <=, inherited_before + 1);
+        w.t.close(s);
+    }
+    peer_stop(p);
+    after = descriptors(&inherited);
+    g_assert_cmpuint(after, <=, before);
+    g_assert_cmpuint(inherited, <=, inherited_before);
+    world_done(&w);
+}
+
 /* ---- the host's settings ---------------------------------------------------------------------------- */
 
 static const char hostile[] =
@@ -1045,6 +1109,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/net/dns/black-hole", test_dns_black_hole);
     g_test_add_func("/net/dns/answers", test_dns);
     g_test_add_func("/net/dns/overrides", test_overrides);
+    g_test_add_func("/net/two-addresses", test_two_addresses);
+    g_test_add_func("/net/descriptors", test_descriptors);
     g_test_add_func("/net/hostile/in-force", test_hostile_in_force);
     g_test_add_func("/net/hostile/host", test_hostile_host);
     return g_test_run();
