@@ -42,7 +42,7 @@ static void clear_bar(struct waiting *w)
 
 static void show(struct waiting *w)
 {
-    char line[256], bar[BAR_WIDTH + 3], when[TIME_TEXT_MAX] = "";
+    char line[256], bar[BAR_WIDTH + 3], when[TIME_TEXT_MAX] = "", steps[48] = "";
     uint64_t index = property_number(w->job, "StepIndex"), count = property_number(w->job, "StepCount");
     uint64_t until = property_number(w->job, "WaitingUntil");
     json_t *valid = json_object_get(w->job, "ProgressValid");
@@ -54,16 +54,17 @@ static void show(struct waiting *w)
         return;
     if (until && streq(property_text(w->job, "State"), "waiting"))
         format_relative(until, (uint64_t)now_realtime(), when);
-    snprintf(line, sizeof(line), "%s %llu/%llu %s%s%s", property_text(w->job, "Operation"),
-             (unsigned long long)index, (unsigned long long)count, property_text(w->job, "Step"),
-             *when ? ", goes on " : "", when);
+    if (count)
+        snprintf(steps, sizeof(steps), " %llu/%llu", (unsigned long long)index, (unsigned long long)count);
+    snprintf(line, sizeof(line), "%s%s %s", property_text(w->job, "Operation"), steps, property_text(w->job, "Step"));
     str_make_printable(line);
     if (w->c->tty) {
         format_bar(fraction, BAR_WIDTH, bar);
-        fprintf(stderr, "\r\033[K%s %.100s", bar, line);
+        fprintf(stderr, "\r\033[K%s %.100s%s%s", bar, line, *when ? ", goes on " : "", when);
         w->drawn = true;
     } else if (!streq(line, w->shown))
-        fprintf(stderr, "%s\n", line);
+        /* A count-down is for a terminal. */
+        fprintf(stderr, "%s%s%s\n", line, *when ? ", goes on " : "", when);
     snprintf(w->shown, sizeof(w->shown), "%s", line);
 }
 

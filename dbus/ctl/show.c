@@ -211,8 +211,11 @@ static int job_row(struct table *t, json_t *job)
 
     snprintf(id, sizeof(id), "%llu", (unsigned long long)property_number(job, "Id"));
     format_bar(streq(property_text(job, "State"), "done") ? 1 : fraction, 16, bar);
-    snprintf(step, sizeof(step), "%llu/%llu %s", (unsigned long long)index, (unsigned long long)count,
-             property_text(job, "Step"));
+    if (count)
+        snprintf(step, sizeof(step), "%llu/%llu %s", (unsigned long long)index, (unsigned long long)count,
+                 property_text(job, "Step"));
+    else
+        snprintf(step, sizeof(step), "%s", property_text(job, "Step"));
     format_time(property_number(job, "StartedAt"), started);
     return table_add(t, id) < 0 || table_add(t, property_text(job, "Operation")) < 0 ||
                    table_add(t, property_text(job, "State")) < 0 || table_add(t, bar) < 0 ||

@@ -17,3 +17,8 @@ check_PROGRAMS += tests/host/test-agent
 tests_host_test_agent_SOURCES = tests/host/test-agent.c tests/host/host-fixture.c tests/host/host-fixture.h
 tests_host_test_agent_CFLAGS = $(TEST_CFLAGS)
 tests_host_test_agent_LDADD = libtesttoken.la $(GLIB_LIBS)
+
+check_PROGRAMS += tests/host/test-man
+tests_host_test_man_SOURCES = tests/host/test-man.c
+tests_host_test_man_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(JANSSON_CFLAGS)
+tests_host_test_man_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS) -lm

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The man pages hold every name that the sources have: options, commands, configuration keys, bus members. */
+#include <glib.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "dbus/ctl/ctl.h"
+
+/* A page without the escapes of roff. */
+static char *page(const char *name)
+{
+    char *path = g_build_filename(TOP_SRCDIR, "man", name, NULL), *text = NULL, *to;
+    GError *error = NULL;
+
+    g_file_get_contents(path, &text, NULL, &error);
+    g_assert_no_error(error);
+    to = text;
+    for (const char *from = text; *from; from++)
+        if (from[0] != '\\' || from[1] != '-')
+            *to++ = *from;
+    *to = '\0';
+    g_free(path);
+    return text;
+}
+
+static bool holds(const char *text, const char *name, const char *what)
+{
+    if (strstr(text, what))
+        return true;
+    g_test_message("%s lacks '%s'", name, what);
+    return false;
+}
+
+static void test_ctl(void)
+{
+    char *text = page("mefctl.1");
+    bool ok = true;
+
+    for (const struct ctl_command *c = ctl_commands; c->name; c++)
+        ok &= holds(text, "mefctl.1", c->name);
+    for (size_t i = 0; i < OPTION_MAX_; i++) {
+        char *dashed = g_strdup_printf("--%s", ctl_options[i].name);
+        ok &= holds(text, "mefctl.1", dashed);
+        g_free(dashed);
+    }
+    g_assert_true(ok);
+    g_free(text);
+}
+
+static void test_agent(void)
+{
+    static const char *const names[] = {"--config", "--bus", "--state-dir", "--runtime-dir", "--plugin", "--log-target",
+                                        "--check-config", "--cat-config", "--version", "--help", "SIGHUP", "78"};
+    char *text = page("mef-agent.8");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        g_assert_true(holds(text, "mef-agent.8", names[i]));
+    g_free(text);
+}
+
+/* Runs over all matches of `pattern` in a file; the first group must be on the page behind `before`. */
+static bool all_matches(const char *file, const char *pattern, const char *on, const char *before, const char *behind)
+{
+    char *path = g_build_filename(TOP_SRCDIR, file, NULL), *source = NULL, *text = page(on);
+    GRegex *regex = g_regex_new(pattern, G_REGEX_MULTILINE, 0, NULL);
+    GMatchInfo *match;
+    GError *error = NULL;
+    unsigned n = 0;
+    bool ok = true;
+
+    g_file_get_contents(path, &source, NULL, &error);
+    g_assert_no_error(error);
+    g_regex_match(regex, source, 0, &match);
+    for (; g_match_info_matches(match); g_match_info_next(match, NULL), n++) {
+        char *name = g_match_info_fetch(match, 1), *what = g_strconcat(before, name, behind, NULL);
+        ok &= holds(text, on, what);
+        g_free(name);
+        g_free(what);
+    }
+    g_assert_cmpuint(n, >, 0);
+    g_match_info_free(match);
+    g_regex_unref(regex);
+    g_free(path);
+    g_free(source);
+    g_free(text);
+    return ok;
+}
+
+static void test_configuration(void)
+{
+    g_assert_true(all_matches("plugin/data/mefclient.conf", "^#([a-z][a-z-]*)=", "mefclient.conf.5", "\n.BR ", "="));
+    g_assert_true(all_matches("plugin/data/mefclient.conf", "^\\[([a-z]+)\\]$", "mefclient.conf.5", ".SH [", "]"));
+}
+
+static void test_bus(void)
+{
+    GDir *dir = g_dir_open(TOP_SRCDIR "/dbus/xml", 0, NULL);
+    const char *name;
+    bool ok = true;
+
+    g_assert_nonnull(dir);
+    while ((name = g_dir_read_name(dir))) {
+        char *file = g_build_filename("dbus/xml", name, NULL);
+        if (g_str_has_suffix(name, ".xml")) {
+            char *source = NULL, *path = g_build_filename(TOP_SRCDIR, file, NULL);
+            ok &= all_matches(file, "<interface name=\"([^\"]+)\"", "org.mefclient1.5", ".SH ", "\n");
+            g_file_get_contents(path, &source, NULL, NULL);
+            if (strstr(source, "<method "))
+                ok &= all_matches(file, "<method name=\"([^\"]+)\"", "org.mefclient1.5", ".B method ", "(");
+            if (strstr(source, "<signal "))
+                ok &= all_matches(file, "<signal name=\"([^\"]+)\"", "org.mefclient1.5", ".B signal ", "(");
+            if (strstr(source, "<property "))
+                ok &= all_matches(file, "<property name=\"([^\"]+)\"", "org.mefclient1.5", ".B property ", " ");
+            g_free(source);
+            g_free(path);
+        }
+        g_free(file);
+    }
+    g_dir_close(dir);
+    g_assert_true(ok);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/man/mefctl", test_ctl);
+    g_test_add_func("/man/mef-agent", test_agent);
+    g_test_add_func("/man/mefclient.conf", test_configuration);
+    g_test_add_func("/man/org.mefclient1", test_bus);
+    return g_test_run();
+}
