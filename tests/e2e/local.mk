@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += tests/e2e/demo
+
+check_PROGRAMS += tests/e2e/test-exchange
+tests_e2e_test_exchange_SOURCES = tests/e2e/test-exchange.c
+tests_e2e_test_exchange_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_e2e_test_exchange_LDADD = libteste2e.la $(GLIB_LIBS) $(JANSSON_LIBS) -ldl

@@ -14,3 +14,9 @@ tests_lib_token_tool_LDADD = libp11.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)
 noinst_LTLIBRARIES += libtestbus.la
 libtestbus_la_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 libtestbus_la_SOURCES = tests/lib/bus-fixture.c tests/lib/bus-fixture.h tests/lib/fake-polkit.c
+
+# Bus, token, MEF and agent for a whole exchange.
+noinst_LTLIBRARIES += libteste2e.la
+libteste2e_la_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+libteste2e_la_SOURCES = tests/lib/e2e-fixture.c tests/lib/e2e-fixture.h
+libteste2e_la_LIBADD = libtestsim.la libtesttoken.la
