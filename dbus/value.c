@@ -465,6 +465,11 @@ static int read_value(DBusMessageIter *it, const struct reading *at, struct bus_
         r = read_dicts(it, at, &v);
         break;
     case SHAPE_FD:
+        read_plain(it, &v);
+        if (v.fd < 0)
+            r = mef_fail(at->err, MEF_ERROR_INVALID_ARGUMENTS,
+                         "The descriptor of '%s' did not come with the message.", at->key);
+        break;
     case SHAPE_PLAIN:
         read_plain(it, &v);
         break;

@@ -22,6 +22,7 @@ include tests/sim/local.mk
 include tests/host/local.mk
 include tests/e2e/local.mk
 include tests/fuzz/base.mk
+include tests/fuzz/bus.mk
 include tests/fuzz/mo.mk
 include tests/fuzz/cert.mk
 include tests/fuzz/mef.mk
