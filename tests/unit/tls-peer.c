@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -178,9 +179,10 @@ static gpointer run(gpointer data)
             ;
         if (fds[1].revents)
             break;
-        p->fd = accept(p->listen_fd, NULL, NULL);
+        p->fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (p->fd < 0)
             continue;
+        setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         g_mutex_lock(&p->lock);
         p->accepted++;
         g_cond_broadcast(&p->changed);
