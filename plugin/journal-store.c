@@ -8,6 +8,7 @@
 
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "policy/status.h"
 
 static const char *const steps[] = {
     "CREATE TABLE registration("
@@ -127,12 +128,15 @@ static int damaged(int r, const char *node, struct mef_error *reterr)
     return r;
 }
 
+/* A tombstone stays one: the worker may save what it has in hand after the node was buried and before it hears of it. */
 static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
-                         "INSERT OR REPLACE INTO registration(" REG_COLUMNS
-                         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+                         "INSERT OR REPLACE INTO registration(" REG_COLUMNS ") VALUES(?1,"
+                         "CASE WHEN (SELECT state FROM registration WHERE node=?1)=?19 THEN ?19 ELSE ?2 END,"
+                         "?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,"
+                         "coalesce(?18,(SELECT config_json FROM registration WHERE node=?1)))",
                          reterr);
     if (e < 0)
         return e;
@@ -154,6 +158,7 @@ static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error 
     stmt_int(&s, 16, r->deregistered);
     stmt_int(&s, 17, r->credentials_gone);
     stmt_text(&s, 18, r->config_json);
+    stmt_int(&s, 19, REG_ENDING);
     return stmt_run(&s, reterr);
 }
 
@@ -244,12 +249,13 @@ static int find_cmd_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
                          "SELECT " CMD_COLUMNS
-                         " FROM command WHERE node=?1 AND (?2 IS NULL OR cid=?2) ORDER BY serial DESC LIMIT 1",
+                         " FROM command WHERE node=?1 AND (?2 IS NULL OR (cid=?2 AND csc<>?3)) ORDER BY serial DESC LIMIT 1",
                          reterr);
     if (e < 0)
         return e;
     stmt_text(&s, 1, j->node);
     stmt_text(&s, 2, j->cid);
+    stmt_int(&s, 3, CMD_STATUS_REPEATED_CMD_ID); /* a repeat does not hide the status of the command that it repeats */
     e = stmt_step(&s, reterr);
     if (e <= 0)
         return e < 0 ? e : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "no such command of registration '%s'", j->node);

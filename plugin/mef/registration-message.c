@@ -133,20 +133,39 @@ static int take_children(const struct vocabulary *v, const char *fqdn, const jso
     return 0;
 }
 
+static int parse_members(const struct vocabulary *v, const char *fqdn, const json_t *o,
+                         struct registration_answer *a, struct mef_error *reterr)
+{
+    int r;
+
+    if ((r = take_text(v, o, WORD_RI, LIMIT_URI, &a->reg_id, reterr)) < 0 ||
+        (r = take_text(v, o, WORD_CR, LIMIT_M2M_ID, &a->creator, reterr)) < 0 ||
+        (r = take_text(v, o, WORD_ADFQ, LIMIT_URI, &a->admin_fqdn, reterr)) < 0 ||
+        (r = take_text(v, o, WORD_ASKI, LIMIT_M2M_ID, &a->symm_key_id, reterr)) < 0 ||
+        (r = take_et(v, o, &a->et, reterr)) < 0)
+        return r;
+    return take_children(v, fqdn, o, a, reterr);
+}
+
 int registration_parse(const struct vocabulary *v, const char *fqdn, const char *body, size_t len,
                        struct registration_answer *ret, struct mef_error *reterr)
 {
     _cleanup_(json_cleanup) json_t *doc = NULL;
     _cleanup_(registration_answer_clear) struct registration_answer a = {0};
-    json_t *o;
+    json_t *o = NULL;
     int r = content_decode(v, WORD_MECR, body, len, &doc, &o, reterr);
 
-    if (r < 0 || (r = take_text(v, o, WORD_RI, LIMIT_URI, &a.reg_id, reterr)) < 0 ||
-        (r = take_text(v, o, WORD_CR, LIMIT_M2M_ID, &a.creator, reterr)) < 0 ||
-        (r = take_text(v, o, WORD_ADFQ, LIMIT_URI, &a.admin_fqdn, reterr)) < 0 ||
-        (r = take_text(v, o, WORD_ASKI, LIMIT_M2M_ID, &a.symm_key_id, reterr)) < 0 ||
-        (r = take_et(v, o, &a.et, reterr)) < 0 || (r = take_children(v, fqdn, o, &a, reterr)) < 0)
+    if (r == 0)
+        r = parse_members(v, fqdn, o, &a, reterr);
+    if (r == -ENOMEM)
         return r;
+    if (r < 0) {
+        /* Whatever was wrong, it is the MEF's answer that is. */
+        mef_error_prefix(reterr, "The answer of the MEF cannot be used");
+        if (reterr)
+            reterr->word = MEF_ERROR_SERVER_REJECTED;
+        return -EINVAL;
+    }
     *ret = a;
     a = (struct registration_answer){0};
     return 0;

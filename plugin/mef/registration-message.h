@@ -46,8 +46,8 @@ struct registration_want {
     const char *reg_id;    /* the one that was asked for; NULL in a create */
     bool partial;          /* an update: only what was in the request is there */
 };
-/* The checks of 3.3: et in the future, cr ours, adfq as sent, ri valid (and the one asked for). 0, or -EINVAL
- * with the word ServerRejected and a sentence that names the member. */
+/* The checks of 3.3: et in the future, cr ours, adfq as sent, ri valid (and the one asked for). 0, or a
+ * negative errno with the word ServerRejected and a sentence that names the member. */
 int registration_check(const struct registration_answer *a, const struct registration_want *want,
                        struct mef_error *reterr);
 

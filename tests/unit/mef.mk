@@ -22,3 +22,8 @@ check_PROGRAMS += tests/unit/test-mef-crash
 tests_unit_test_mef_crash_SOURCES = tests/unit/test-mef-crash.c $(MEF_WORLD)
 tests_unit_test_mef_crash_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_crash_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-message
+tests_unit_test_mef_message_SOURCES = tests/unit/test-mef-message.c
+tests_unit_test_mef_message_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_message_LDADD = $(MEF_TEST_LIBS)
