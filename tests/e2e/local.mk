@@ -5,3 +5,7 @@ check_PROGRAMS += tests/e2e/test-exchange
 tests_e2e_test_exchange_SOURCES = tests/e2e/test-exchange.c
 tests_e2e_test_exchange_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_e2e_test_exchange_LDADD = libteste2e.la $(GLIB_LIBS) $(JANSSON_LIBS) -ldl
+check_PROGRAMS += tests/e2e/test-demo
+tests_e2e_test_demo_SOURCES = tests/e2e/test-demo.c
+tests_e2e_test_demo_CFLAGS = $(TEST_CFLAGS)
+tests_e2e_test_demo_LDADD = $(GLIB_LIBS)

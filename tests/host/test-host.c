@@ -313,11 +313,11 @@ static void test_rounds_thread(void)
 static void test_one_symbol(void)
 {
     const char *argv[] = {"nm", "-D", "--defined-only", PLUGIN, NULL};
-    char *out = NULL, **lines;
+    char *out = NULL, **lines, *nm = g_find_program_in_path("nm");
     GError *error = NULL;
     int status;
 
-    if (!g_find_program_in_path("nm")) {
+    if (!nm) {
         g_test_skip("binutils is not installed");
         return;
     }
@@ -331,6 +331,7 @@ static void test_one_symbol(void)
     g_assert_true(g_str_has_suffix(lines[0], " T " MEFPLUG_ENTRY_SYMBOL));
     g_strfreev(lines);
     g_free(out);
+    g_free(nm);
 }
 
 /* A host that was compiled with another header. */
