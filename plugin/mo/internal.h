@@ -154,6 +154,8 @@ void mo_step_free(struct mo_step *s);
 DEFINE_CLEANUP(struct mo_step *, mo_step_free)
 /* Applies to the staged set; a failure leaves it as it was. */
 int mo_tx_apply(struct mo_tx *tx, const struct mo_step *s, struct mef_error *reterr);
+/* Puts ids in the place of place holders whose target is there by now; `all`: one that is not is NotFound. */
+int mo_tx_settle(const struct mo_tx *tx, struct mo_set *s, bool all, struct mef_error *reterr);
 /* Applies and records; takes the step over in every case. */
 int mo_tx_record(struct mo_tx *tx, struct mo_step *s, struct mef_error *reterr);
 /* Undo of everything behind a mark, for operations made of several steps. */

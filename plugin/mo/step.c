@@ -142,6 +142,51 @@ static int resolve_links(struct mo_tx *tx, const struct mo_step *s, enum mo_type
     return 0;
 }
 
+/* One node whose links hold place holders, already ours to write. */
+static int settle_node(const struct mo_tx *tx, const struct mo_set *s, struct mo_node *n, bool all,
+                       struct mef_error *reterr)
+{
+    size_t kept = 0;
+
+    for (size_t k = 0; k < n->n_links; k++) {
+        uint64_t id = n->links[k];
+        if (id >= MO_PENDING) {
+            const char *path = tx->pending[id - MO_PENDING];
+            const struct mo_node *child = mo_set_resolve(tx->tree, s, path);
+            if (!child && all)
+                return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "%s '%s' links to '%s', where no node is",
+                                mo_type_info(n->type)->name, n->name, path);
+            if (child)
+                id = child->id;
+        }
+        bool twice = false;
+        for (size_t j = 0; j < kept; j++)
+            twice |= n->links[j] == id;
+        if (!twice)
+            n->links[kept++] = id;
+    }
+    n->n_links = kept;
+    return 0;
+}
+
+int mo_tx_settle(const struct mo_tx *tx, struct mo_set *s, bool all, struct mef_error *reterr)
+{
+    for (size_t i = 0; tx->pending && i < s->n; i++) {
+        bool open = false;
+        for (size_t k = 0; k < s->nodes[i]->n_links; k++)
+            open |= s->nodes[i]->links[k] >= MO_PENDING;
+        if (!open)
+            continue;
+        struct mo_node *n = mo_set_write(s, s->nodes[i]->id);
+        if (!n)
+            return mo_no_memory(reterr);
+        int r = settle_node(tx, s, n, all, reterr);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 /* ---- the five kinds
  * ---------------------------------------------------------------------------------------- */
 
@@ -310,6 +355,8 @@ static int apply_delete(struct mo_tx *tx, const struct mo_step *s, struct mef_er
     if (!old)
         return fail_gone(s, reterr);
     r = mo_admit(tx, MO_OP_DELETE, old->type, old->name, old, NULL, reterr);
+    if (r == 0) /* a link that was made before its target goes with it too */
+        r = mo_tx_settle(tx, &tx->staged, false, reterr);
     if (r < 0)
         return r;
     /* On a copy, since a parent may have to be copied and memory may end half-way. */
@@ -334,10 +381,12 @@ static int apply_delete(struct mo_tx *tx, const struct mo_step *s, struct mef_er
 static int apply_link(struct mo_tx *tx, const struct mo_step *s, struct mef_error *reterr)
 {
     bool unlink = s->kind == MO_STEP_UNLINK;
-    const struct mo_node *old = mo_set_by_id(&tx->staged, s->id);
     uint64_t target;
-    int r;
+    int r = mo_tx_settle(tx, &tx->staged, false, reterr);
 
+    if (r < 0)
+        return r;
+    const struct mo_node *old = mo_set_by_id(&tx->staged, s->id);
     if (!old)
         return fail_gone(s, reterr);
     r = mo_admit(tx, unlink ? MO_OP_UNLINK : MO_OP_LINK, old->type, old->name, old, NULL, reterr);

@@ -296,40 +296,6 @@ static int replay(struct mo_tx *tx, struct mef_error *reterr)
     return 0;
 }
 
-/* Puts real ids in the place of place holders. */
-static int fill_links(const struct mo_tx *tx, struct mo_set *s, struct mef_error *reterr)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        bool open = false;
-        for (size_t k = 0; k < s->nodes[i]->n_links; k++)
-            open |= s->nodes[i]->links[k] >= MO_PENDING;
-        if (!open)
-            continue;
-        struct mo_node *n = mo_set_write(s, s->nodes[i]->id);
-        if (!n)
-            return mo_no_memory(reterr);
-        size_t kept = 0;
-        for (size_t k = 0; k < n->n_links; k++) {
-            uint64_t id = n->links[k];
-            if (id >= MO_PENDING) {
-                const char *path = tx->pending[id - MO_PENDING];
-                const struct mo_node *child = mo_set_resolve(tx->tree, s, path);
-                if (!child)
-                    return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "%s '%s' links to '%s', where no node is",
-                                    mo_type_info(n->type)->name, n->name, path);
-                id = child->id;
-            }
-            bool twice = false;
-            for (size_t j = 0; j < kept; j++)
-                twice |= n->links[j] == id;
-            if (!twice)
-                n->links[kept++] = id;
-        }
-        n->n_links = kept;
-    }
-    return 0;
-}
-
 int mo_tx_finish(struct mo_tx *tx, struct mo_set *ret, struct mef_error *reterr)
 {
     struct mo_set s;
@@ -341,7 +307,7 @@ int mo_tx_finish(struct mo_tx *tx, struct mo_set *ret, struct mef_error *reterr)
         return r;
     if (mo_set_copy(&tx->staged, &s) < 0)
         return mo_no_memory(reterr);
-    r = fill_links(tx, &s, reterr);
+    r = mo_tx_settle(tx, &s, true, reterr);
     if (r == 0)
         r = mo_check_set(&s, reterr);
     if (r < 0) {

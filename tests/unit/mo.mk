@@ -30,3 +30,9 @@ check_PROGRAMS += tests/unit/test-mo-seeds
 tests_unit_test_mo_seeds_SOURCES = tests/unit/test-mo-seeds.c
 tests_unit_test_mo_seeds_CFLAGS = $(MO_TEST_CFLAGS)
 tests_unit_test_mo_seeds_LDADD = $(MO_TEST_LIBS)
+if !SANITIZED
+check_PROGRAMS += tests/unit/test-mo-memory
+tests_unit_test_mo_memory_SOURCES = tests/unit/test-mo-memory.c
+tests_unit_test_mo_memory_CFLAGS = $(MO_TEST_CFLAGS) -fno-builtin
+tests_unit_test_mo_memory_LDADD = $(MO_TEST_LIBS)
+endif

@@ -302,6 +302,31 @@ static void test_links(struct env *e, gconstpointer data)
     g_assert_cmpuint(n, ==, 1);
 }
 
+/* A link that was staged before its target is a link like any other once the target is there. */
+static void test_forward(struct env *e, gconstpointer data)
+{
+    struct mo_tx *tx = env_begin(e, MO_ORIGIN_LOCAL, NULL);
+    size_t n;
+    uint64_t mef = env_add_mef(tx, "mef1", TEXTS(AP("a"))), ap = add_profile(tx, "a", 40, TEXTS(TA("t")));
+
+    g_assert_cmpint(mo_tx_unlink(tx, ap, TA("t"), NULL), ==, 0); /* not there yet, by its path */
+    g_assert_cmpint(mo_tx_link(tx, ap, TA("t"), NULL), ==, 0);
+    uint64_t t = add_anchor(tx, "t");
+    g_assert_cmpint(mo_tx_link(tx, ap, "/27024/0", NULL), ==, 0); /* the same by another name */
+    g_assert_cmpint(mo_tx_unlink(tx, mef, "/27022/0", NULL), ==, 0);
+    (void)env_add_mef(tx, "mef2", TEXTS(AP("b")));
+    uint64_t b = add_profile(tx, "b", 40, NULL);
+    g_assert_cmpint(mo_tx_delete(tx, b, NULL), ==, 0);
+    commit(e, tx, NULL);
+    (void)mo_node_links(mo_tree_by_id(e->tree, mef), &n);
+    g_assert_cmpuint(n, ==, 0);
+    const uint64_t *links = mo_node_links(mo_tree_by_id(e->tree, ap), &n);
+    g_assert_cmpuint(n, ==, 1);
+    g_assert_cmpuint(links[0], ==, t);
+    (void)mo_node_links(mo_tree_by_name(e->tree, MO_MEF_CLIENT_REG_CFG, "mef2"), &n);
+    g_assert_cmpuint(n, ==, 0);
+}
+
 /* 1.9, each pair of types */
 static void test_link_types(struct env *e, gconstpointer data)
 {
@@ -572,6 +597,7 @@ int main(int argc, char **argv)
     ADD("/mo/tx/refused-add", test_refused_add);
     ADD("/mo/tx/set", test_set);
     ADD("/mo/tx/links", test_links);
+    ADD("/mo/tx/forward", test_forward);
     ADD("/mo/tx/link-types", test_link_types);
     ADD("/mo/tx/link-limits", test_link_limits);
     ADD("/mo/tx/depth", test_depth);
