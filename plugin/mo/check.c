@@ -61,7 +61,8 @@ int mo_check_node(const struct mo_node *n, struct mef_error *reterr)
             n->name);
     for (size_t i = 0; i < type->n_fields; i++) {
         const struct mo_field *f = &type->fields[i];
-        if (f->mandatory && !f->write_only && !n->attrs[f->attr])
+        if (f->mandatory && !f->write_only && !n->attrs[f->attr] &&
+            !(f->local_may_omit && n->origin == MO_ORIGIN_LOCAL))
             return bad(n, reterr, "attribute '%s' is missing", mo_attr_info(f->attr)->name);
     }
     if (n->attrs[MO_MEASUREMENT_SCHEDULE] && n->attrs[MO_MEASUREMENT_INTERVAL])

@@ -124,7 +124,8 @@ static const struct mo_field cert_file[] = {
 static const struct mo_field anchor[] = {
     COMMON,
     {MO_CERT_FINGERPRINT, 0, .mandatory = true},
-    {MO_URI, 1, .mandatory = true},
+    /* AddTrustAnchor brings the certificate itself; then there is nothing to fetch (3.8). */
+    {MO_URI, 1, .mandatory = true, .local_may_omit = true},
 };
 static const struct mo_field reg_cfg[] = {
     COMMON,

@@ -105,6 +105,8 @@ struct mo_field {
     enum mo_attr attr;
     int lwm2m; /* resource id in the LwM2M object (2.3) */
     bool mandatory, immutable, write_only;
+    bool local_may_omit; /* mandatory, but a person at the machine can supply by other means what it stands
+                            for */
 };
 
 struct mo_type_info {

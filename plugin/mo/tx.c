@@ -152,7 +152,8 @@ static int check_complete(const struct mo_step *s, struct mef_error *reterr)
     const struct mo_type_info *type = mo_type_info(s->type);
 
     for (size_t i = 0; i < type->n_fields; i++)
-        if (type->fields[i].mandatory && !s->values[type->fields[i].attr])
+        if (type->fields[i].mandatory && !s->values[type->fields[i].attr] &&
+            !(type->fields[i].local_may_omit && s->origin == MO_ORIGIN_LOCAL))
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s '%s': attribute '%s' is missing",
                             type->name, s->name ? s->name : "", mo_attr_info(type->fields[i].attr)->name);
     return 0;

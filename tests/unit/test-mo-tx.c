@@ -178,6 +178,26 @@ static void test_refused_add(struct env *e, gconstpointer data)
     commit(e, tx, "+authenticationProfile/p +MEFClientRegCfg/mef1");
 }
 
+/* An anchor without URI: only from a person, who brings the certificate. */
+static void test_anchor_without_uri(struct env *e, gconstpointer data)
+{
+    const struct mo_input attrs[] = {
+        STR("certFingerprint", "ni:///sha-256;qASb2_tpBvmFrld9_LvA28lgIYqvAGOAEIbOmwmJvIc")};
+    struct mo_tx *tx = env_begin(e, MO_ORIGIN_DM, NULL);
+    struct mef_error err;
+
+    g_assert_cmpint(add(tx, MO_TRUST_ANCHOR_CRED, "t", attrs, 1, &err), ==, -EINVAL);
+    g_assert_nonnull(strstr(err.text, "'URI' is missing"));
+    mo_tx_rollback(tx);
+    tx = env_begin(e, MO_ORIGIN_LOCAL, NULL);
+    g_assert_cmpint(add(tx, MO_TRUST_ANCHOR_CRED, "t", attrs, 1, &err), ==, 0);
+    commit(e, tx, "+trustAnchorCred/t");
+    env_reopen(e);
+    g_autofree char *text = env_export(e);
+    env_import(e, text);
+    g_assert_cmpuint(mo_tree_count(e->tree), ==, 1);
+}
+
 static void test_set(struct env *e, gconstpointer data)
 {
     struct mo_tx *tx = env_begin(e, MO_ORIGIN_LOCAL, NULL);
@@ -595,6 +615,7 @@ int main(int argc, char **argv)
     ADD("/mo/tx/rollback", test_rollback);
     ADD("/mo/tx/ids", test_ids);
     ADD("/mo/tx/refused-add", test_refused_add);
+    ADD("/mo/tx/anchor-without-uri", test_anchor_without_uri);
     ADD("/mo/tx/set", test_set);
     ADD("/mo/tx/links", test_links);
     ADD("/mo/tx/forward", test_forward);
