@@ -630,6 +630,7 @@ int engine_stop(struct engine *e, uint64_t deadline)
         return -ETIMEDOUT;
     }
     if (e->db) {
+        mo_tree_stop(e->tree); /* nothing more may be handed to a database that is gone */
         db_close(e->db); /* commits what is queued; its outcomes come by the post queue */
         e->db = NULL;
         post_run(e->post);

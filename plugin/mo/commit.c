@@ -376,6 +376,8 @@ void mo_tree_stop(struct mo_tree *tree)
 {
     struct mef_error err;
 
+    if (!tree)
+        return;
     tree->stopped = true;
     while (tree->first) {
         struct mo_commit_job *j = tree->first;

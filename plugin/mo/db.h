@@ -48,8 +48,9 @@ int db_submit(struct db *db, db_work work, db_done done, void *ctx);
  * back (its code, and reterr). Never on the loop thread, never from inside a work. */
 int db_run(struct db *db, db_work work, void *ctx, struct mef_error *reterr);
 
-/* Finishes what is queued, checkpoints, closes, releases the lock. The `done` calls that are still owed stand
- * in the post queue: call post_run() once more before freeing what they use. NULL is fine. */
+/* No db_run() may be under way and no db_submit() may follow. Finishes what is queued, checkpoints, closes,
+ * releases the lock. The `done` calls that are still owed stand in the post queue: call post_run() once more
+ * before freeing what they use. NULL is fine. */
 void db_close(struct db *db);
 
 const char *db_path(const struct db *db); /* "<state_dir>/state.db" */

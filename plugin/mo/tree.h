@@ -28,7 +28,7 @@ extern const struct db_piece mo_db_piece;
 int mo_tree_open(struct db *db, struct post *loop, struct mo_tree **ret, struct mef_error *reterr);
 /* End in this order: mo_tree_stop() (commits that still wait end with Cancelled; the one that runs goes on),
  * db_close(), post_run(), mo_tree_free(), post_free(). Transactions still open must be rolled back before. */
-void mo_tree_stop(struct mo_tree *tree);
+void mo_tree_stop(struct mo_tree *tree); /* NULL is fine */
 /* NULL is fine. */
 void mo_tree_free(struct mo_tree *tree);
 
