@@ -117,6 +117,10 @@ struct http_request {
     const char *body;
     size_t body_len;
     size_t body_max;          /* octets of the response body that are accepted */
+    /* When this request opens a connection: called after the handshake, before anything is sent, with its tls-unique.
+     * May rewrite the octets of the body; their number stays. NULL = not called. See `rebinds` below. */
+    void (*rebind)(void *ctx, const uint8_t *unique, size_t unique_len, char *body, size_t body_len);
+    void *rebind_ctx;
 };
 
 struct http_response {
@@ -146,6 +150,7 @@ struct transport {
                 struct http_response *ret, struct mef_error *reterr);
     /* tls-unique (RFC 5929) of the present connection; -ENOTCONN, -EOPNOTSUPP. */
     int (*tls_unique)(struct session *s, uint8_t *buf, size_t *len);
+    bool rebinds; /* http() calls http_request.rebind */
     void (*close)(struct session *s); /* NULL is fine */
 };
 

@@ -13,12 +13,15 @@
 #include "plugin/base/when.h"
 #include "plugin/cert/est-codec.h"
 
-#define WAITS_MAX      3                    /* 202 answers that are waited for */
-#define WAIT_TOTAL     (600 * USEC_PER_SEC) /* all of them together */
-#define WAIT_DEFAULT   10                   /* seconds, for a 202 that names no time */
-#define ATTEMPTS_MAX   4                    /* POSTs in place of one that met a connection cut or replaced */
-#define TLS_UNIQUE_MAX 64
-#define CSRATTRS_BODY  (2 * LIMIT_CSRATTRS) /* base64 with line ends */
+#define WAITS_MAX         3                    /* 202 answers that are waited for */
+#define WAIT_TOTAL        (600 * USEC_PER_SEC) /* all of them together */
+#define WAIT_DEFAULT      10                   /* seconds, for a 202 that names no time */
+#define ATTEMPTS_MAX      4 /* POSTs in place of one that met a connection cut or replaced */
+#define TLS_UNIQUE_MAX    64
+#define TLS_UNIQUE_LEN    12 /* of TLS 1.2 */
+#define REBIND_TRIES      64
+#define PROVISIONAL_TRIES 4
+#define CSRATTRS_BODY     (2 * LIMIT_CSRATTRS) /* base64 with line ends */
 
 struct run {
     const struct est_params *p;
@@ -28,7 +31,10 @@ struct run {
     struct session *session;
     struct csrattrs attrs;
     struct mef_error *reterr;
-    bool refused; /* the server did not take the credential */
+    EVP_PKEY *key;    /* borrowed from the result */
+    bool provisional; /* there is no connection yet: the tls-unique of the request will be another */
+    bool rebound;     /* the last POST holds the tls-unique of its own connection after all */
+    bool refused;     /* the server did not take the credential */
     unsigned waits;
     uint64_t waited; /* microseconds */
 };
@@ -62,20 +68,24 @@ static int from_transport(struct run *run, int r)
     return r > 0 || r == -ETIMEDOUT ? CERT_SERVER_ERROR : CERT_CLIENT_ERROR;
 }
 
+static void rebind(void *ctx, const uint8_t *unique, size_t unique_len, char *body, size_t body_len);
+
 /* ---- requests --------------------------------------------------------------------------------------- */
 
-static int request(struct run *run, enum est_operation op, const char *body, struct http_response *ret)
+static int request(struct run *run, enum est_operation op, const char *body, bool bound,
+                   struct http_response *ret)
 {
     _cleanup_(freep) char *path = est_path(&run->uri, op);
     struct http_request req = {
         .method = body ? "POST" : "GET",
         .path = path,
-        .accept = op == EST_CSRATTRS ? "application/csrattrs" : "application/pkcs7-mime",
         .content_type = body ? "application/pkcs10" : NULL,
         .transfer_base64 = body != NULL,
         .body = body,
         .body_len = body ? strlen(body) : 0,
         .body_max = op == EST_CSRATTRS ? CSRATTRS_BODY : LIMIT_EST_BODY,
+        .rebind = bound ? rebind : NULL,
+        .rebind_ctx = run,
     };
 
     if (!path)
@@ -99,7 +109,7 @@ static int get_ca(struct run *run, struct der_list *ret)
     struct der_list all = {0};
     int r;
 
-    r = request(run, EST_CACERTS, NULL, &answer);
+    r = request(run, EST_CACERTS, NULL, false, &answer);
     if (r != 0)
         return from_transport(run, r);
     if (answer.status != 200)
@@ -124,7 +134,7 @@ static int get_attributes(struct run *run)
     struct csrattrs attrs = {0};
     int r;
 
-    r = request(run, EST_CSRATTRS, NULL, &answer);
+    r = request(run, EST_CSRATTRS, NULL, false, &answer);
     if (r != 0)
         return from_transport(run, r);
     if (answer.status == 200) {
@@ -143,26 +153,31 @@ static int get_attributes(struct run *run)
 /* ---- the request for the certificate ---------------------------------------------------------------- */
 
 /* base64(tls-unique) of the connection that will carry the POST. When the last answer ended the connection,
- * one more csrattrs makes a new one; a server that ends each gets no challengePassword, as where there is no
- * tls-unique. 0 with *ret NULL or malloc'ed. */
+ * the value is put in when the next one is there (rebind); a transport that cannot do that is made to open
+ * one by another csrattrs, and failing that there is no challengePassword, as where there is no tls-unique. 0
+ * with *ret NULL or malloc'ed. */
 static int channel_binding(struct run *run, char **ret)
 {
     const struct transport *t = run->p->transport;
-    uint8_t unique[TLS_UNIQUE_MAX];
+    uint8_t unique[TLS_UNIQUE_MAX] = {0};
     size_t n = sizeof unique;
     int r;
 
     *ret = NULL;
+    run->provisional = false;
     if (!run->attrs.challenge || !t->tls_unique)
         return 0;
     r = t->tls_unique(run->session, unique, &n);
-    if (r == -ENOTCONN) {
+    if (r == -ENOTCONN && t->rebinds) {
+        n = TLS_UNIQUE_LEN;
+        run->provisional = true;
+        r = 0;
+    } else if (r == -ENOTCONN) {
         r = get_attributes(run);
         if (r != 0)
             return r;
         if (!run->attrs.challenge)
             return 0;
-        n = sizeof unique;
         r = t->tls_unique(run->session, unique, &n);
     }
     if (r < 0)
@@ -196,6 +211,44 @@ static int compose(struct run *run, EVP_PKEY *key, const char *challenge, char *
     return CERT_CLIENT_ERROR;
 }
 
+/* A request whose signature has a common length, the longest of a few, so that rebind() soon meets it again.
+ */
+static int compose_provisional(struct run *run, const char *challenge, char **ret)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < PROVISIONAL_TRIES && r == 0; i++) {
+        _cleanup_(freep) char *text = NULL;
+
+        r = compose(run, run->key, challenge, &text);
+        if (r == 0 && (!*ret || strlen(text) > strlen(*ret))) {
+            free(*ret);
+            *ret = TAKE_PTR(text);
+        }
+    }
+    return r;
+}
+
+/* The POST opens a connection: its tls-unique goes into the request. An ECDSA signature differs by an octet
+ * or two from one time to the next, and the length of the body is settled: signed until it fits. */
+static void rebind(void *ctx, const uint8_t *unique, size_t unique_len, char *body, size_t body_len)
+{
+    struct run *run = ctx;
+    _cleanup_(freep) char *challenge = base64_encode(unique, unique_len);
+
+    run->rebound = false;
+    for (unsigned i = 0; challenge && i < REBIND_TRIES && !run->rebound; i++) {
+        _cleanup_(freep) char *text = NULL;
+
+        if (compose(run, run->key, challenge, &text) != 0)
+            return; /* sent as it was; a refusal leads to another request */
+        if (strlen(text) == body_len) {
+            memcpy(body, text, body_len);
+            run->rebound = true;
+        }
+    }
+}
+
 /* 202: comes again later. 0 = try again now. */
 static int wait_for(struct run *run, int64_t retry_after)
 {
@@ -224,7 +277,7 @@ static int wait_for(struct run *run, int64_t retry_after)
 }
 
 /* Step 4: posts until there is an answer that counts. */
-static int enrol(struct run *run, EVP_PKEY *key, struct der_list *ret)
+static int enrol(struct run *run, struct der_list *ret)
 {
     enum est_operation op = run->renew ? EST_SIMPLEREENROLL : EST_SIMPLEENROLL;
     unsigned attempts = 0;
@@ -236,17 +289,19 @@ static int enrol(struct run *run, EVP_PKEY *key, struct der_list *ret)
         int r = channel_binding(run, &challenge);
 
         if (r == 0)
-            r = compose(run, key, challenge, &body);
+            r = run->provisional ? compose_provisional(run, challenge, &body)
+                                 : compose(run, run->key, challenge, &body);
         if (r != 0)
             return r;
-        r = request(run, op, body, &answer);
+        run->rebound = false;
+        r = request(run, op, body, challenge != NULL, &answer);
         attempts++;
         if (r == TRANSPORT_BROKEN && attempts < ATTEMPTS_MAX && wait_check(run->p->wait) == 0)
             continue; /* the server had closed the connection while the key was made */
         if (r != 0)
             return from_transport(run, r);
         /* The binding was that of another connection: a refusal may be due to that. */
-        moved = answer.reconnected && challenge && attempts < ATTEMPTS_MAX;
+        moved = answer.reconnected && challenge && !run->rebound && attempts < ATTEMPTS_MAX;
         if (answer.status == 200)
             r = est_certs_decode(buf_str(&answer.body), answer.body.len, ret) < 0
                     ? server_error(run, "sent a certificate that cannot be read")
@@ -289,7 +344,8 @@ static int run_steps(struct run *run, struct est_result *ret)
         if (r != 0)
             return r == -ECANCELED ? r : CERT_CLIENT_ERROR;
         progress(run, 4, "enrolment", 0);
-        r = enrol(run, ret->key, &received);
+        run->key = ret->key;
+        r = enrol(run, &received);
     }
     if (r == 0) {
         progress(run, 5, "checks of the certificate", 0);

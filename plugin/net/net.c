@@ -52,9 +52,13 @@ struct transfer {
     struct session *s;
     const char *method, *path, *body;
     size_t body_len, body_max;
-    bool repeatable; /* may be sent a second time unnoticed */
+    bool repeatable;                   /* may be sent a second time unnoticed */
+    const struct http_request *rebind; /* NULL = no wish to see a new connection's tls-unique */
+    char *own_body;                    /* with it: what `body` points to */
     struct curl_slist *headers;
 
+    uint8_t bound[EVP_MAX_MD_SIZE]; /* tls-unique before this request */
+    size_t bound_len;
     unsigned times_sent; /* the request may have left this often */
     bool refused;        /* tls_acceptable() said no */
     bool repeat_refused; /* libcurl wanted to send it again */
@@ -125,6 +129,14 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
     return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
 }
 
+static bool same_connection(const struct transfer *t)
+{
+    const struct tls *now = &t->s->tls;
+
+    return now->unique_len && now->unique_len == t->bound_len &&
+           memcmp(now->unique, t->bound, t->bound_len) == 0;
+}
+
 /* Between the handshake and the request. The last point at which nothing has been sent. */
 static int before_request(void *ctx, char *peer_ip, char *own_ip, int peer_port, int own_port)
 {
@@ -140,6 +152,9 @@ static int before_request(void *ctx, char *peer_ip, char *own_ip, int peer_port,
         t->repeat_refused = true;
         return CURL_PREREQFUNC_ABORT;
     }
+    if (t->rebind && !same_connection(t)) /* libcurl reads the body after this */
+        t->rebind->rebind(t->rebind->rebind_ctx, t->s->tls.unique, t->s->tls.unique_len, t->own_body,
+                          t->body_len);
     t->times_sent++;
     t->answer_by = now_monotonic() + t->s->net->response_timeout;
     return CURL_PREREQFUNC_OK;
@@ -340,6 +355,7 @@ static void transfer_clear(struct transfer *t)
     curl_slist_free_all(t->headers);
     wire_headers_clear(&t->in);
     buf_clear(&t->answer);
+    free(t->own_body);
 }
 
 static bool set_request_options(struct transfer *t)
@@ -483,6 +499,8 @@ static int perform(struct transfer *t, const struct wait *wait, struct mef_error
             return r;
     }
     s->detail[0] = '\0';
+    t->bound_len = s->tls.unique_len;
+    memcpy(t->bound, s->tls.unique, s->tls.unique_len);
     tls_begin(&s->tls);
     before = OSSL_LIB_CTX_set0_default(s->net->lib);
     r = set_request_options(t) ? drive(t, wait, &code) : -ENOMEM;
@@ -630,6 +648,14 @@ static int session_http(struct session *s, const struct http_request *req, const
     int r = compose_http(&t, req, reterr);
 
     t.answer.max = t.body_max;
+    if (r == 0 && req->rebind && req->body) {
+        t.rebind = req;
+        t.body = t.own_body = malloc(req->body_len + 1);
+        if (t.own_body)
+            memcpy(t.own_body, req->body, req->body_len);
+        else
+            r = -ENOMEM;
+    }
     if (r == 0)
         r = perform(&t, wait, reterr);
     if (r == 0) {
@@ -665,6 +691,7 @@ struct transport net_transport(struct net *n)
         .exchange = session_exchange,
         .http = session_http,
         .tls_unique = session_tls_unique,
+        .rebinds = true,
         .close = session_close,
     };
 }

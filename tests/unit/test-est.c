@@ -627,7 +627,7 @@ static void test_bad_uri(void)
 
 struct server {
     struct authority ca;
-    bool close_after_attributes;
+    bool close_after_attributes, close_always;
 
     int wrong;
 };
@@ -652,10 +652,12 @@ static void serve_est(struct peer *p, int n)
         if (g_str_has_prefix(text, "GET /.well-known/est/cacerts ")) {
             _cleanup_(freep) char *certs = certs_body(s->ca.cert);
 
-            answer(p, 200, "application/pkcs7-mime", certs, false);
+            answer(p, 200, "application/pkcs7-mime", certs, s->close_always);
+            if (s->close_always)
+                return;
         } else if (g_str_has_prefix(text, "GET /.well-known/est/csrattrs ")) {
             _cleanup_(freep) char *attrs = hex_body(CHALLENGE);
-            bool close = s->close_after_attributes;
+            bool close = s->close_after_attributes || s->close_always;
 
             s->close_after_attributes = false;
             answer(p, 200, "application/csrattrs", attrs, close);
@@ -691,8 +693,8 @@ static void test_over_tls(void)
 {
     static const struct pki_spec server_spec = {.san = "DNS:" FQDN};
 
-    for (int closing = 0; closing < 2; closing++) {
-        struct server s = {.close_after_attributes = closing};
+    for (int closing = 0; closing < 3; closing++) {
+        struct server s = {.close_after_attributes = closing == 1, .close_always = closing == 2};
         struct peer_spec spec = {
             .psk_identity = "kpm@" FQDN, .psk = "0123456789abcdef", .serve = serve_est, .data = &s};
         char *const resolve[] = {(char *)FQDN ":127.0.0.1", NULL};
