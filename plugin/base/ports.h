@@ -150,8 +150,8 @@ struct transport {
                 struct http_response *ret, struct mef_error *reterr);
     /* tls-unique (RFC 5929) of the present connection; -ENOTCONN, -EOPNOTSUPP. */
     int (*tls_unique)(struct session *s, uint8_t *buf, size_t *len);
-    bool rebinds; /* http() calls http_request.rebind */
     void (*close)(struct session *s); /* NULL is fine */
+    bool rebinds; /* http() calls http_request.rebind */
 };
 
 /* ---- vault: the token plus the intents in the store (pkcs11/, plugin/vault.c) ------------------------- */
