@@ -2,7 +2,7 @@
 BUS_TEST_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(SYSTEMD_CFLAGS)
 BUS_TEST_LIBS = libtestbus.la libbus.la libbase.la $(DBUS_LIBS) $(SYSTEMD_LIBS) $(GLIB_LIBS)
 
-check_PROGRAMS += tests/bus/test-memory tests/bus/test-values tests/bus/test-objects tests/bus/test-connection tests/bus/test-auth tests/bus/test-jobs
+check_PROGRAMS += tests/bus/test-strange-bus tests/bus/test-memory tests/bus/test-values tests/bus/test-objects tests/bus/test-connection tests/bus/test-auth tests/bus/test-jobs
 tests_bus_test_objects_SOURCES = tests/bus/test-objects.c tests/bus/service.c tests/bus/service.h
 tests_bus_test_objects_CFLAGS = $(BUS_TEST_CFLAGS)
 tests_bus_test_objects_LDADD = $(BUS_TEST_LIBS)
@@ -23,3 +23,6 @@ tests_bus_test_memory_SOURCES = tests/bus/test-memory.c tests/bus/service.c test
 tests_bus_test_memory_CFLAGS = $(BUS_TEST_CFLAGS)
 tests_bus_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
 tests_bus_test_memory_LDADD = $(BUS_TEST_LIBS)
+tests_bus_test_strange_bus_SOURCES = tests/bus/test-strange-bus.c tests/bus/service.c tests/bus/service.h
+tests_bus_test_strange_bus_CFLAGS = $(BUS_TEST_CFLAGS)
+tests_bus_test_strange_bus_LDADD = $(BUS_TEST_LIBS)
