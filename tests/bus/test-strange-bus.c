@@ -258,11 +258,45 @@ static void test_leaving(void)
     strange_stop(&b);
 }
 
+static bool has_later(void *ctx)
+{
+    return ((struct service *)ctx)->later != NULL;
+}
+
+static bool twice_up(void *ctx)
+{
+    return ((struct service *)ctx)->up >= 2;
+}
+
+/* A reply belongs to the connection that the call came by: on another one the same name and serial are
+ * somebody else's. */
+static void test_stale_reply(void)
+{
+    struct strange b = {.hello = ":1.1", .uid = UID_ROOT};
+    struct service s;
+
+    strange_start(&b);
+    service_start(&s, b.address, NULL, 0);
+    service_wait_up(&s);
+    send_call(&b, "Later", NULL);
+    bus_fixture_until(&s.fixture, has_later, &s);
+    g_assert_true(g_dbus_connection_close_sync(b.c, NULL, NULL));
+    bus_fixture_until(&s.fixture, twice_up, &s);
+    g_assert_cmpint(bus_reply(s.later, "s", "late"), ==, 0);
+    s.later = bus_call_unref(s.later);
+    /* Whatever was sent before this answer has arrived with it. */
+    send_call(&b, "Fail", g_variant_new("(s)", "x"));
+    expect_reply(&s, &b, "org.mefclient1.Error.NotFound\n");
+    service_stop(&s);
+    strange_stop(&b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/bus/strange/hello", test_hello);
     g_test_add_func("/bus/strange/uid", test_uid);
     g_test_add_func("/bus/strange/leaving", test_leaving);
+    g_test_add_func("/bus/strange/stale-reply", test_stale_reply);
     return g_test_run();
 }
