@@ -4,7 +4,9 @@ EXTRA_DIST += tests/e2e/demo
 check_PROGRAMS += tests/e2e/test-exchange
 tests_e2e_test_exchange_SOURCES = tests/e2e/test-exchange.c
 tests_e2e_test_exchange_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
-tests_e2e_test_exchange_LDADD = libteste2e.la $(GLIB_LIBS) $(JANSSON_LIBS) -ldl
+tests_e2e_test_exchange_LDADD = $(E2E_LDADD)
+EXTRA_tests_e2e_test_exchange_DEPENDENCIES = mef-agent plugin/mefclient.la mefctl tests/sim/mef-sim tests/lib/token-tool
+
 check_PROGRAMS += tests/e2e/test-demo
 tests_e2e_test_demo_SOURCES = tests/e2e/test-demo.c
 tests_e2e_test_demo_CFLAGS = $(TEST_CFLAGS)

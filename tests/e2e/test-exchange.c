@@ -80,6 +80,29 @@ static void test_certificate_in_use(void)
     e2e_down(&e);
 }
 
+/* The same exchange by a client that starts with a certificate: its first command renews that certificate. */
+static void test_by_certificate(void)
+{
+    struct e2e e;
+    e2e_up(&e, NULL);
+    g_autofree char *fingerprint = e2e_make_certificate(&e, E2E_SAN);
+    e2e_agent_start_ready(&e);
+    g_autofree char *reg = e2e_add_mef_by_certificate(&e, fingerprint);
+    e2e_wait_reports(&e, 3);
+    e2e_wait_idle(&e, reg);
+    g_assert_cmpint(recorded_csc(&e, "c-0001"), ==, 20);
+    g_assert_cmpint(recorded_csc(&e, "c-0002"), ==, 41);
+    g_assert_cmpint(recorded_csc(&e, "c-0003"), ==, 41);
+    g_assert_cmpuint(size_of(&e, "enrolments"), ==, 1);
+    json_t *log = sim_log(e.sim), *line;
+    size_t i;
+    json_array_foreach(log, i, line) if (json_object_get(line, "request"))
+        g_assert_cmpstr(json_string_value(json_object_get(line, "suite")), ==, "C023");
+    json_decref(log);
+    sim_assert_no_violation(e.sim);
+    e2e_down(&e);
+}
+
 /* A command that comes later is fetched by Poll. */
 static void test_poll(void)
 {
@@ -161,6 +184,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/e2e/EE-25/worked-example", test_worked_example);
+    g_test_add_func("/e2e/EE-25/worked-example-by-certificate", test_by_certificate);
     g_test_add_func("/e2e/certificate-in-use", test_certificate_in_use);
     g_test_add_func("/e2e/poll", test_poll);
     g_test_add_func("/e2e/restart", test_restart);

@@ -17,6 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
+
+#include "pkcs11/provider.h"
+#include "pkcs11/token.h"
+#include "plugin/base/str.h"
+
 #define NAME   "org.mefclient1"
 #define PREFIX "org.mefclient1."
 
@@ -562,20 +570,103 @@ void e2e_down(struct e2e *e)
     g_ptr_array_unref(e->agent_env);
 }
 
-char *e2e_add_mef(struct e2e *e)
+/* With the string options given, name and value, NULL-terminated. */
+static char *add_mef(struct e2e *e, const char *const *more)
 {
     g_autoptr(GError) error = NULL;
     GVariantBuilder options;
     const char *node;
     g_variant_builder_init(&options, G_VARIANT_TYPE("a{sv}"));
     g_variant_builder_add(&options, "{sv}", "HttpPort", g_variant_new_uint16((guint16)e->sim_port));
-    g_variant_builder_add(&options, "{sv}", "KpmId", g_variant_new_string(E2E_KPM_ID));
+    for (; *more; more += 2)
+        g_variant_builder_add(&options, "{sv}", more[0], g_variant_new_string(more[1]));
     g_autoptr(GVariant) reply = e2e_call(e, "/org/mefclient1/mo", PREFIX "Tree", "AddMefClientRegCfg",
                                          g_variant_new("(ssa{sv})", E2E_FQDN, E2E_ADMIN, &options), &error);
     if (!reply)
         fail(e, "AddMefClientRegCfg: %s", error->message);
     g_variant_get(reply, "(&o&o)", &node, NULL);
     return g_strdup_printf("/org/mefclient1/registration/%s", strrchr(node, '/') + 1);
+}
+
+char *e2e_add_mef(struct e2e *e)
+{
+    const char *const more[] = {"KpmId", E2E_KPM_ID, NULL};
+    return add_mef(e, more);
+}
+
+char *e2e_add_mef_by_certificate(struct e2e *e, const char *fingerprint)
+{
+    g_autofree char *pem = NULL;
+    g_assert_true(g_file_get_contents(sim_ca_path(e->sim), &pem, NULL, NULL));
+    const char *const more[] = {"CertFingerprint", fingerprint, "TrustAnchor", pem, NULL};
+    return add_mef(e, more);
+}
+
+/* A CSR with the subject and SAN that CERT_PROV asks for later, signed inside the token; base64 of its DER.
+ */
+static char *make_csr(EVP_PKEY *key, const char *san)
+{
+    X509_REQ *req = X509_REQ_new();
+    STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
+    g_autofree char *value = g_strdup_printf("DNS:%s", san);
+    uint8_t *der = NULL;
+    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"gw42", -1, -1, 0);
+    X509_REQ_set_pubkey(req, key);
+    sk_X509_EXTENSION_push(extensions, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, value));
+    X509_REQ_add_extensions(req, extensions);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    g_assert_cmpint(X509_REQ_sign(req, key, EVP_sha256()), >, 0);
+    int n = i2d_X509_REQ(req, &der);
+    char *text = g_base64_encode(der, (gsize)n);
+    OPENSSL_free(der);
+    X509_REQ_free(req);
+    return text;
+}
+
+/* The certificate that the MEF's CA gives for the CSR: DER, OPENSSL_free. */
+static int issue(struct e2e *e, const char *csr, uint8_t **ret_der)
+{
+    json_t *body = json_pack("{s:s}", "csr", csr),
+           *answer = sim_call(e->sim, "POST", "/sim/issue", body, NULL);
+    BIO *bio = BIO_new_mem_buf(json_string_value(json_object_get(answer, "certificate")), -1);
+    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    g_assert_nonnull(cert);
+    *ret_der = NULL;
+    int n = i2d_X509(cert, ret_der);
+    X509_free(cert);
+    BIO_free(bio);
+    json_decref(body);
+    json_decref(answer);
+    return n;
+}
+
+char *e2e_make_certificate(struct e2e *e, const char *san)
+{
+    static const uint8_t id[] = "factory certificate";
+    struct token_params params = {
+        .uri = e->token.uri, .module = e->token.module, .pin_file = e->token.pin_file};
+    struct token *t = NULL;
+    struct mef_error error = {0};
+    EVP_PKEY *key = NULL;
+    uint8_t *der, digest[32];
+    g_assert_cmpint(e->agent, ==, 0);
+    if (token_new(&params, &t, &error) < 0 || token_open(t, &error) < 0 ||
+        token_generate_p256(t, id, sizeof id, "factory", &error) < 0 ||
+        token_key_to_evp(t, id, sizeof id, &key, &error) < 0)
+        g_error("token: %s", error.text);
+    g_autofree char *csr = make_csr(key, san);
+    int n = issue(e, csr, &der);
+    if (token_put_cert(t, id, sizeof id, "factory", &(struct der){der, (size_t)n}, false, &error) < 0)
+        g_error("token: %s", error.text);
+    EVP_PKEY_free(key);
+    token_free(t);
+    SHA256(der, (size_t)n, digest);
+    OPENSSL_free(der);
+    char *text = base64url_encode(digest, sizeof digest);
+    char *fingerprint = g_strdup_printf("ni:///sha-256;%s", text);
+    free(text);
+    return fingerprint;
 }
 
 static gboolean is_idle(struct e2e *e, void *data)

@@ -82,6 +82,11 @@ void e2e_wait(struct e2e *e, const char *what, gboolean (*test)(struct e2e *e, v
 /* AddMefClientRegCfg for the MEF with its port and E2E_KPM_ID; the path of its Registration object, g_free.
  */
 char *e2e_add_mef(struct e2e *e);
+/* Makes a key pair in the token and stores a certificate of the MEF's CA for it, with the SAN (dNSName); its
+ * fingerprint in the form of CertFingerprint (g_free). Only while no agent runs. */
+char *e2e_make_certificate(struct e2e *e, const char *san);
+/* AddMefClientRegCfg with that certificate and the MEF's CA as trust anchor. */
+char *e2e_add_mef_by_certificate(struct e2e *e, const char *fingerprint);
 /* Waits until the registration has nothing to do until its next poll (NextPoll is set and no report is owed).
  */
 void e2e_wait_idle(struct e2e *e, const char *registration);

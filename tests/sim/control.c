@@ -176,6 +176,35 @@ static json_t *post_scenario(struct sim *sim, struct MHD_Connection *mhd, json_t
     return good();
 }
 
+/* A certificate of our CA for a CSR, as a client has it that comes with one from the factory. */
+static json_t *post_issue(struct sim *sim, struct MHD_Connection *mhd, json_t *body, int *status)
+{
+    const char *text = json_text(body, "csr", ""), *word = json_text(body, "certificate", NULL);
+    _cleanup_(freep) uint8_t *der = NULL;
+    size_t n;
+    gnutls_x509_crq_t crq;
+    gnutls_x509_crt_t cert;
+    gnutls_datum_t pem;
+    enum cert_flaw flaw = cert_flaw_parse(word);
+    if (flaw == CERT_UNKNOWN || base64_decode(text, strlen(text), &der, &n) < 0 ||
+        gnutls_x509_crq_init(&crq) < 0)
+        return bad(status, 400, "the body is {\"csr\":BASE64-DER,\"certificate\":\"good\"}");
+    gnutls_datum_t datum = {der, (unsigned)n};
+    int r = gnutls_x509_crq_import(crq, &datum, GNUTLS_X509_FMT_DER);
+    if (r >= 0)
+        r = ca_issue(sim, crq, flaw, 365 * 86400, &cert);
+    gnutls_x509_crq_deinit(crq);
+    if (r < 0)
+        return bad(status, 400, "%s", gnutls_strerror(r));
+    r = gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_PEM, &pem);
+    gnutls_x509_crt_deinit(cert);
+    if (r < 0)
+        return bad(status, 400, "%s", gnutls_strerror(r));
+    json_t *result = json_pack("{s:s%}", "certificate", pem.data, (size_t)pem.size);
+    gnutls_free(pem.data);
+    return result;
+}
+
 static const struct {
     const char *method, *url;
     json_t *(*call)(struct sim *sim, struct MHD_Connection *mhd, json_t *body, int *status);
@@ -188,6 +217,7 @@ static const struct {
     {"POST", "/sim/refuse-identity", post_refuse},
     {"DELETE", "/sim/refuse-identity", delete_refuse},
     {"POST", "/sim/expire", post_expire},
+    {"POST", "/sim/issue", post_issue},
     {"POST", "/sim/scenario", post_scenario},
 };
 

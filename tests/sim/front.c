@@ -112,11 +112,18 @@ static void shape_head(GByteArray *a, bool bare_reason)
         g_byte_array_remove_range(a, (guint)(second - a->data), (guint)(end - second));
 }
 
-static int send_endless(struct conn *c, bool header)
+/* What the heads of our own answers begin with: as right as the rest lets them be. */
+static char *own_head(const char *rqi)
 {
-    if (!send_text(c, header ? "HTTP/1.1 200 \r\n"
-                             : "HTTP/1.1 200 \r\nContent-Type: application/vnd.onem2m-res+json\r\n"
-                               "Transfer-Encoding: chunked\r\n\r\n"))
+    return g_strdup_printf("HTTP/1.1 200 \r\n%s%s%sX-M2M-RSC: 2000\r\n"
+                           "Content-Type: application/vnd.onem2m-res+json\r\n",
+                           rqi ? "X-M2M-RI: " : "", rqi ? rqi : "", rqi ? "\r\n" : "");
+}
+
+static int send_endless(struct conn *c, bool header, const char *rqi)
+{
+    _cleanup_(g_freep) char *head = own_head(rqi);
+    if (!send_text(c, head) || (!header && !send_text(c, "Transfer-Encoding: chunked\r\n\r\n")))
         return CUT;
     char line[1024];
     memset(line, 'a', sizeof line);
@@ -131,14 +138,12 @@ static int send_endless(struct conn *c, bool header)
     return CUT;
 }
 
-static int send_huge(struct conn *c, size_t bytes)
+static int send_huge(struct conn *c, size_t bytes, const char *rqi)
 {
     static const char open[] = "{\"sec:mecc\":{\"pad\":\"", end[] = "\"}}";
     bytes = CLAMP(bytes ? bytes : 1u << 20, sizeof open + sizeof end, SIM_MAX_ENDLESS);
-    _cleanup_(g_freep) char *head = g_strdup_printf(
-        "HTTP/1.1 200 \r\nX-M2M-RSC: 2000\r\nContent-Type: application/vnd.onem2m-res+json\r\n"
-        "Content-Length: %zu\r\n\r\n%s",
-        bytes, open);
+    _cleanup_(g_freep) char *first = own_head(rqi);
+    _cleanup_(g_freep) char *head = g_strdup_printf("%sContent-Length: %zu\r\n\r\n%s", first, bytes, open);
     char pad[4096];
     memset(pad, 'x', sizeof pad);
     if (!send_text(c, head))
@@ -197,8 +202,9 @@ static int send_dribble(struct conn *c, GByteArray *a, size_t piece, unsigned ms
     return GO_ON;
 }
 
-static int send_answer(struct conn *c, GByteArray *a, const struct spoil *s)
+static int send_answer(struct conn *c, GByteArray *a, const struct coming *coming)
 {
+    const struct spoil *s = &coming->spoil;
     size_t head = header_end(a);
     switch (s->kind) {
     case SPOIL_DROP:
@@ -214,11 +220,11 @@ static int send_answer(struct conn *c, GByteArray *a, const struct spoil *s)
     case SPOIL_GARBAGE:
         return send_garbage(c, s->bytes);
     case SPOIL_HUGE:
-        return send_huge(c, s->bytes);
+        return send_huge(c, s->bytes, coming->rqi);
     case SPOIL_ENDLESS:
-        return send_endless(c, false);
+        return send_endless(c, false, coming->rqi);
     case SPOIL_ENDLESS_HEADER:
-        return send_endless(c, true);
+        return send_endless(c, true, coming->rqi);
     case SPOIL_CHUNKED:
         return send_chunked(c, a, s->bytes ? s->bytes : 16);
     case SPOIL_DRIBBLE:
@@ -238,23 +244,30 @@ static int send_answer(struct conn *c, GByteArray *a, const struct spoil *s)
     return send_all(c, a->data, a->len) ? GO_ON : CUT;
 }
 
-static bool take_coming(struct conn *c, struct coming *ret)
+static void coming_free(struct coming *coming)
+{
+    g_free(coming->rqi);
+    g_free(coming);
+}
+
+DEFINE_CLEANUP(struct coming *, coming_free)
+
+/* The next of the queue, the caller's; NULL when libmicrohttpd answers by itself. */
+static struct coming *take_coming(struct conn *c)
 {
     pthread_mutex_lock(&c->sim->lock);
-    _cleanup_(g_freep) struct coming *next = g_queue_pop_head(&c->coming);
+    struct coming *next = g_queue_pop_head(&c->coming);
     pthread_mutex_unlock(&c->sim->lock);
-    if (next)
-        *ret = *next;
-    return next != NULL;
+    return next;
 }
 
 /* One answer, whole, is in `a`. */
 static int on_answer(struct conn *c, GByteArray *a)
 {
-    struct coming coming = {0};
     if (a->len > 12 && a->data[9] == '1') /* 100 Continue */
         return send_all(c, a->data, a->len) ? GO_ON : CUT;
-    if (!take_coming(c, &coming)) {
+    _cleanup_(coming_freep) struct coming *coming = take_coming(c);
+    if (!coming) {
         /* libmicrohttpd refused the request before the MEF saw it. */
         _cleanup_(g_freep) char *status = g_strndup((const char *)a->data, MIN(a->len, 40));
         status[strcspn(status, "\r")] = '\0';
@@ -262,8 +275,8 @@ static int on_answer(struct conn *c, GByteArray *a)
         log_connection(c, "malformed-request", status);
         pthread_mutex_unlock(&c->sim->lock);
     }
-    shape_head(a, coming.bare_reason);
-    return send_answer(c, a, &coming.spoil);
+    shape_head(a, coming && coming->bare_reason);
+    return coming ? send_answer(c, a, coming) : send_all(c, a->data, a->len) ? GO_ON : CUT;
 }
 
 /* Octets from libmicrohttpd. */
@@ -275,8 +288,8 @@ static int from_inner(struct conn *c, GByteArray *answer)
         return errno == EAGAIN || errno == EINTR ? GO_ON : CUT;
     if (n == 0) {
         /* A request that is dropped has no answer: what the fault does to the connection is done here. */
-        struct coming coming = {0};
-        int r = take_coming(c, &coming) ? send_answer(c, answer, &coming.spoil) : ORDERLY;
+        _cleanup_(coming_freep) struct coming *coming = take_coming(c);
+        int r = coming ? send_answer(c, answer, coming) : ORDERLY;
         return r == GO_ON ? ORDERLY : r;
     }
     g_byte_array_append(answer, octets, (guint)n);
@@ -482,7 +495,7 @@ static void conn_free(struct conn *c)
     g_ptr_array_unref(c->violations);
     json_decref(c->offered);
     json_decref(c->fault);
-    g_queue_clear_full(&c->coming, g_free);
+    g_queue_clear_full(&c->coming, (GDestroyNotify)coming_free);
     g_free(c);
 }
 

@@ -253,6 +253,7 @@ static void close_all(struct sim *sim, struct options *o)
     json_decref(sim->state);
     json_decref(sim->refused);
     g_hash_table_unref(sim->conns);
+    g_hash_table_unref(sim->rqis);
     g_hash_table_unref(sim->psk);
     g_free(sim->fqdn);
     g_free(sim->ca_dir);
@@ -281,6 +282,7 @@ int main(int argc, char **argv)
     pthread_cond_init(&sim.changed, &attr);
     pthread_condattr_destroy(&attr);
     sim.conns = g_hash_table_new(NULL, NULL);
+    sim.rqis = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     sim.psk = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     int r = parse(&sim, &o, argc, argv);
     if (r == 0)

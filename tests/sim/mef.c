@@ -294,14 +294,17 @@ static void reg_create(struct request *r, struct answer *a, json_t *content)
 {
     struct sim *sim = r->sim;
     char et[TIMESTAMP_LEN], now[TIMESTAMP_LEN];
-    json_t *reg, *lbl = json_object_get(content, "lbl");
-    const char *adfq = json_text(content, "adfq", NULL);
+    json_t *reg, *lbl = json_object_get(content, "lbl"), *value;
+    const char *name, *adfq = json_text(content, "adfq", NULL);
     if (!mef_check_common(r, a, content, true, et))
         return;
     if (!adfq || !fqdn_valid(adfq)) {
         answer_error(a, 4000, adfq ? "adminFQDN is no FQDN" : "adminFQDN missing");
         return;
     }
+    json_object_foreach(content, name,
+                        value) if (!streq(name, "et") && !streq(name, "lbl") && !streq(name, "adfq"))
+        violation(r->violations, "'%s' in a create request", name);
     if ((reg = rival(r, adfq, true)) != NULL) {
         /* The answer of the first was lost; the same request gets the same answer (2.3). */
         answer_primitive(r, a, 2001, json_string(json_text(reg, "answer", "")));

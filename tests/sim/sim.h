@@ -70,6 +70,7 @@ struct spoil {
 struct coming {
     struct spoil spoil;
     bool bare_reason; /* a primitive: no reason phrase */
+    char *rqi;        /* of the request, or NULL */
 };
 
 struct sim;
@@ -123,6 +124,7 @@ struct sim {
     json_t *state;          /* registrations, bindings, enrolments, reports, keys */
     json_t *refused;        /* identity -> {"at", "rsc"} */
     GHashTable *conns;      /* number -> struct conn */
+    GHashTable *rqis;       /* "fr rqi" -> what was asked with it */
     unsigned next_conn, requests, sequence;
     unsigned threads; /* front threads alive */
     FILE *log;

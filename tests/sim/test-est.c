@@ -205,7 +205,8 @@ static gboolean last_violation(struct fixture *f, const char *word)
 static char *primitive(struct fixture *f, struct peer *p, const char *fr)
 {
     g_autofree char *request =
-        g_strdup_printf("GET /_/%s/- HTTP/1.1\r\nHost: %s:%u\r\nX-M2M-Origin: %s\r\nX-M2M-RI: 1\r\n\r\n",
+        g_strdup_printf("GET /_/%s/- HTTP/1.1\r\nHost: %s:%u\r\nX-M2M-Origin: %s\r\nX-M2M-RI: 1\r\nAccept: "
+                        "application/vnd.onem2m-res+json\r\n\r\n",
                         f->fqdn, f->fqdn, sim_port(f->sim), fr);
     g_autofree char *answer = peer_exchange(p, request);
     return answer_header(answer, "X-M2M-RSC");
@@ -558,6 +559,31 @@ static void test_pki(void)
     tear_down(&f);
 }
 
+/* The control port gives certificates to clients that start with one. */
+static void test_issue(void)
+{
+    struct fixture f;
+    set_up(&f, "mef.example.com", NULL);
+    X509_REQ *req = make_csr(f.key, SAN, NULL);
+    g_autofree char *text = csr_text(req, 64);
+    json_t *ask = json_pack("{s:s}", "csr", text), *answer = sim_call(f.sim, "POST", "/sim/issue", ask, NULL);
+    const char *pem = json_string_value(json_object_get(answer, "certificate"));
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    g_assert_cmpint(verify(&f, cert), ==, X509_V_OK);
+    struct peer *p = connect_as(&f, cert, f.key, NULL);
+    g_assert_nonnull(p);
+    g_autofree char *rsc = primitive(&f, p, "//m2m.example.com/gw42");
+    g_assert_cmpstr(rsc, ==, "2000");
+    peer_close(p);
+    BIO_free(bio);
+    X509_free(cert);
+    X509_REQ_free(req);
+    json_decref(ask);
+    json_decref(answer);
+    tear_down(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -569,5 +595,6 @@ int main(int argc, char **argv)
     g_test_add_func("/sim/est/bad-requests", test_bad_requests);
     g_test_add_func("/sim/est/foreign-certificate", test_foreign_certificate);
     g_test_add_func("/sim/est/strongswan-pki", test_pki);
+    g_test_add_func("/sim/est/issue", test_issue);
     return g_test_run();
 }

@@ -419,6 +419,47 @@ static void test_headers(void)
     tear_down(&f);
 }
 
+/* What is wrong but can be served is noted. */
+static void test_violations(void)
+{
+    static const struct {
+        const char *head, *word;
+    } cases[] = {
+        {"", "Accept"},
+        {"Accept: application/vnd.onem2m-res+json\r\nX-M2M-OT: 20260301T080000\r\n", "X-M2M-OT"},
+        {"Accept: application/vnd.onem2m-res+json\r\nExpect: 100-continue\r\n", "Expect"},
+        {"Accept: application/vnd.onem2m-res+json\r\nTransfer-Encoding: chunked\r\n", "chunked"},
+    };
+    struct fixture f;
+    set_up(&f, "{}");
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *request = g_strdup_printf(
+            "GET " BASE " HTTP/1.1\r\nHost: mef.example.com:%u\r\nX-M2M-Origin: " CLIENT
+            "\r\nX-M2M-RI: v%zu\r\n%s\r\n%s",
+            sim_port(f.sim), i, cases[i].head, strstr(cases[i].head, "chunked") ? "0\r\n\r\n" : "");
+        g_autofree char *answer = peer_exchange(f.peer, request);
+        if (answer_status(answer) == 100) {
+            g_free(answer);
+            answer = peer_answer(f.peer, NULL);
+        }
+        g_assert_cmpint(answer_status(answer), ==, 200);
+        json_t *log = sim_log(f.sim);
+        json_t *list = json_object_get(json_array_get(log, json_array_size(log) - 1), "violation");
+        g_assert_cmpuint(json_array_size(list), ==, 1);
+        g_assert_nonnull(strstr(json_string_value(json_array_get(list, 0)), cases[i].word));
+        json_decref(log);
+    }
+    f.rqi = 100;
+    expect(&f, 2000, "GET", BASE, NULL, 0);
+    f.rqi = 100; /* the same identifier for another request */
+    expect(&f, 4004, "GET", BASE "/other", NULL, 0);
+    json_t *log = sim_log(f.sim);
+    json_t *list = json_object_get(json_array_get(log, json_array_size(log) - 1), "violation");
+    g_assert_nonnull(strstr(json_string_value(json_array_get(list, 0)), "another request"));
+    json_decref(log);
+    tear_down(&f);
+}
+
 static void test_identity(void)
 {
     struct fixture f;
@@ -732,6 +773,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sim/mef/registration/update-delete", test_update);
     g_test_add_func("/sim/mef/headers", test_headers);
     g_test_add_func("/sim/mef/identity", test_identity);
+    g_test_add_func("/sim/mef/violations", test_violations);
     g_test_add_func("/sim/mef/MC-10/unparsable-update", test_update_unparsable);
     g_test_add_func("/sim/mef/MC-11/update-matches-or-not", test_update_match);
     g_test_add_func("/sim/mef/MC-11/number-as-cmdID", test_update_number);

@@ -127,6 +127,7 @@ void log_request(struct request *r, const struct answer *a)
     json_t *wrong = strings_to_json(c->violations), *own = strings_to_json(r->violations);
     json_array_extend(wrong, own);
     json_decref(own);
+    _cleanup_(g_freep) char *to = g_str_has_prefix(r->uri, "/_/") ? g_strdup_printf("/%s", r->uri + 2) : NULL;
     json_t *line = json_object();
     json_object_set_new(line, "time", now_text());
     json_object_set_new(line, "request", json_integer(r->number));
@@ -137,7 +138,9 @@ void log_request(struct request *r, const struct answer *a)
     json_object_set_new(line, "op", json_string(r->op));
     json_object_set_new(line, "resource", json_string(r->resource));
     json_object_set_new(line, "fr", text_or_null(r->fr));
-    json_object_set_new(line, "to", text_or_null(r->uri));
+    /* `to` as the primitive has it; "/_/host/x" is its form in HTTP (2.5). */
+    json_object_set_new(line, "to", to ? json_string(to) : text_or_null(r->uri));
+    json_object_set_new(line, "path", text_or_null(r->uri));
     json_object_set_new(line, "method", text_or_null(r->method));
     json_object_set_new(line, "headers", headers);
     json_object_set_new(line, "body", octets(r->body->data, r->body->len));

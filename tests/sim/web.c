@@ -198,6 +198,35 @@ static void check_shape(struct request *r)
         violation(v, "header and body came in more than one write");
 }
 
+/* What a oneM2M request must and must not carry (mef-protocol.md 2.1, 2.5). */
+static void check_primitive(struct request *r)
+{
+    static const char *const not_sent[] = {"X-M2M-OT",  "X-M2M-RET", "X-M2M-RST", "X-M2M-OET", "X-M2M-EC",
+                                           "X-M2M-RTU", "X-M2M-GID", "X-M2M-VSI", "X-M2M-RSC"};
+    const char *accept = header(r, "Accept");
+    GPtrArray *v = r->violations;
+    for (size_t i = 0; i < ELEMENTS(not_sent); i++)
+        if (header(r, not_sent[i]))
+            violation(v, "%s is sent", not_sent[i]);
+    if (!accept || !strstr(accept, "application/vnd.onem2m-res+json"))
+        violation(v, "Accept is '%s'", accept ? accept : "");
+    if (r->body->len > 0 && r->content_type &&
+        !g_str_has_prefix(r->content_type, "application/vnd.onem2m-res+json"))
+        violation(v, "Content-Type is '%s'", r->content_type);
+    if (!r->fr || !r->rqi)
+        return;
+    /* A request identifier belongs to one request; the same one may come again with it. */
+    char *asked = g_compute_checksum_for_data(G_CHECKSUM_SHA256, r->body->data, r->body->len);
+    _cleanup_(g_freep) char *key = g_strdup_printf("%s %s", r->fr, r->rqi);
+    _cleanup_(g_freep) char *what = g_strdup_printf("%s %s %s", r->method, r->uri, asked);
+    g_free(asked);
+    const char *before = g_hash_table_lookup(r->sim->rqis, key);
+    if (before && !streq(before, what))
+        violation(v, "X-M2M-RI '%s' was used for another request", r->rqi);
+    if (!before && g_hash_table_size(r->sim->rqis) < SIM_MAX_RECORDS)
+        g_hash_table_insert(r->sim->rqis, TAKE_PTR(key), TAKE_PTR(what));
+}
+
 static void handle(struct request *r, struct answer *a)
 {
     struct sim *sim = r->sim;
@@ -209,6 +238,8 @@ static void handle(struct request *r, struct answer *a)
     r->content_type = header(r, "Content-Type");
     name_request(r);
     check_shape(r);
+    if (!streq(r->resource, "est"))
+        check_primitive(r);
     r->fault = fault_match(r);
     if (fault_before(r->fault))
         return;
@@ -236,7 +267,7 @@ static enum MHD_Result finish(struct request *r)
     log_request(r, gone ? NULL : &a);
     state_save(sim);
     struct coming *coming = g_new(struct coming, 1);
-    *coming = (struct coming){spoil, a.rsc != 0};
+    *coming = (struct coming){spoil, a.rsc != 0, g_strdup(r->rqi)};
     g_queue_push_tail(&r->conn->coming, coming);
     pthread_mutex_unlock(&sim->lock);
     struct MHD_Response *response = gone ? NULL : response_of(r, &a);
