@@ -379,14 +379,19 @@ static enum outcome begin(struct client *c, struct command *command, struct buf 
     return OUT_OK;
 }
 
-static enum outcome no_more(struct client *c, uint64_t seconds, bool *ret_done)
+/* `cid`: of the NO_MORE_COMMANDS that said so, NULL = the MEF has no command resource. */
+static enum outcome no_more(struct client *c, const char *cid, uint64_t seconds, bool *ret_done)
 {
+    const struct cmd_record shown = {
+        .cid = (char *)(uintptr_t)cid, .class_id = CMD_NO_MORE_COMMANDS, .transaction = c->transaction};
+
     *ret_done = true;
     c->r.repeats = 0;
+    new_transaction(c);
     enum outcome o = start_timer(c, seconds);
     if (o == OUT_OK)
-        tell_event(c, EVENT_NO_MORE_COMMANDS, NULL, "'%s' has no command; asking again in %llu s.",
-                   c->cfg.fqdn, (unsigned long long)seconds);
+        tell_event(c, EVENT_NO_MORE_COMMANDS, cid ? &shown : NULL,
+                   "'%s' has no command; asking again in %llu s.", c->cfg.fqdn, (unsigned long long)seconds);
     return o;
 }
 
@@ -430,9 +435,9 @@ static enum outcome receive_command(struct client *c, struct command *command, s
     CRASH_POINT(CMD_RETRIEVED);
     switch (d) {
     case DECIDE_NO_MORE:
-        return no_more(c, args.no_more.seconds, ret_done);
+        return no_more(c, command->cid, args.no_more.seconds, ret_done);
     case DECIDE_HOLD:
-        return no_more(c, c->settings.default_retry, ret_done);
+        return no_more(c, command->cid, c->settings.default_retry, ret_done);
     case DECIDE_REPEATED:
     case DECIDE_KNOWN:
         return owe(c, command, body, csc, last > 0);
@@ -469,7 +474,7 @@ static enum outcome receive(struct client *c, struct next *next, unsigned *bad, 
     case NEXT_RETRIEVE:
         return OUT_OK;
     case NEXT_NONE:
-        return no_more(c, c->settings.default_retry, ret_done);
+        return no_more(c, NULL, c->settings.default_retry, ret_done);
     case NEXT_BAD:
         return unparsable(c, bad, ret_done);
     case NEXT_COMMAND:
@@ -539,7 +544,7 @@ enum outcome command_exchange(struct client *c)
             o = retrieve(c, &next);
         if (o == OUT_GIVE_UP && next.kind == NEXT_NONE) {
             struct mef_error why = c->error;
-            (void)no_more(c, c->settings.default_retry, &done);
+            (void)no_more(c, NULL, c->settings.default_retry, &done);
             c->error = why;
         }
         if (o != OUT_OK)

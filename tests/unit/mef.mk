@@ -27,3 +27,8 @@ check_PROGRAMS += tests/unit/test-mef-message
 tests_unit_test_mef_message_SOURCES = tests/unit/test-mef-message.c
 tests_unit_test_mef_message_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_message_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-seeds
+tests_unit_test_mef_seeds_SOURCES = tests/unit/test-mef-seeds.c tests/fuzz/fuzz.h
+tests_unit_test_mef_seeds_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_seeds_LDADD = $(MEF_TEST_LIBS)
