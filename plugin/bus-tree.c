@@ -359,8 +359,9 @@ static int tree_apply(struct bus_call *call, struct mef_error *reterr)
 {
     struct engine *e = engine_of(call);
     struct bus_value *ops = bus_call_arg(call, 0);
-    struct tree_work w;
+    struct tree_work w = {0};
     struct tree_result result = {.answer = ANSWER_PATHS};
+    struct mo_save *save = NULL; /* of a held transaction: the call counts as a whole or not at all */
     int r = bus_call_options(call, 1, apply_options, reterr);
 
     if (r == 0 && bus_dict_get(bus_call_dict(call, 1), "DryRun") && bus_dict_get(bus_call_dict(call, 1), "Transaction"))
@@ -371,6 +372,8 @@ static int tree_apply(struct bus_call *call, struct mef_error *reterr)
         r = tree_work_begin(e, call, bus_call_dict(call, 1), &w, reterr);
     if (r < 0)
         return r;
+    if (w.held && mo_tx_save(w.tx, &save) < 0)
+        return no_memory(reterr);
     for (size_t i = 0; r == 0 && i < ops->dicts.n; i++) {
         r = apply_one(w.tx, &ops->dicts.item[i], &result.paths, reterr);
         if (r < 0)
@@ -385,10 +388,12 @@ static int tree_apply(struct bus_call *call, struct mef_error *reterr)
         return r;
     }
     if (r < 0) {
+        mo_tx_restore(w.tx, save);
         tree_work_drop(&w);
         strv_free(result.paths);
         return r;
     }
+    mo_save_free(save);
     return tree_work_finish(&w, call, &result, reterr);
 }
 

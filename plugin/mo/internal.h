@@ -158,14 +158,6 @@ int mo_tx_apply(struct mo_tx *tx, const struct mo_step *s, struct mef_error *ret
 int mo_tx_settle(const struct mo_tx *tx, struct mo_set *s, bool all, struct mef_error *reterr);
 /* Applies and records; takes the step over in every case. */
 int mo_tx_record(struct mo_tx *tx, struct mo_step *s, struct mef_error *reterr);
-/* Undo of everything behind a mark, for operations made of several steps. */
-struct mo_mark {
-    struct mo_set set;
-    size_t n_steps, n_operations, n_pending;
-};
-int mo_tx_mark(const struct mo_tx *tx, struct mo_mark *ret);
-void mo_tx_reset(struct mo_tx *tx, struct mo_mark *m); /* consumes the mark */
-void mo_mark_clear(struct mo_mark *m);
 /* Inputs of one node into a step: attributes by name or alias, "mgmtLink" into links. */
 int mo_step_take(struct mo_tx *tx, struct mo_step *s, enum mo_type type, const char *node,
                  const struct mo_input *in, size_t n, struct mef_error *reterr);

@@ -470,7 +470,7 @@ int mo_tx_import(struct mo_tx *tx, const char *text, size_t len, struct mef_erro
 {
     static const char *const known[] = {"format", "generation", "nodes", NULL};
     json_t *top = NULL, *extra = NULL;
-    struct mo_mark mark;
+    struct mo_save *save = NULL;
     int r;
 
     if (tx->n_operations >= LIMIT_TX_OPERATIONS)
@@ -480,7 +480,7 @@ int mo_tx_import(struct mo_tx *tx, const char *text, size_t len, struct mef_erro
     if (r < 0)
         return r;
     r = check_top(top, reterr);
-    if (r == 0 && (unknown_members(top, known, &extra) < 0 || mo_tx_mark(tx, &mark) < 0)) {
+    if (r == 0 && (unknown_members(top, known, &extra) < 0 || mo_tx_save(tx, &save) < 0)) {
         json_decref(extra);
         r = mo_no_memory(reterr);
     }
@@ -490,10 +490,10 @@ int mo_tx_import(struct mo_tx *tx, const char *text, size_t len, struct mef_erro
     }
     r = stage_all(tx, json_object_get(top, "nodes"), reterr);
     if (r < 0) {
-        mo_tx_reset(tx, &mark);
+        mo_tx_restore(tx, save);
         json_decref(extra);
     } else {
-        mo_mark_clear(&mark);
+        mo_save_free(save);
         if (extra) {
             json_decref(tx->extra);
             tx->extra = extra;

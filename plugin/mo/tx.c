@@ -63,37 +63,82 @@ void mo_tx_rollback(struct mo_tx *tx)
     free(tx);
 }
 
+/* Begins again on the tree as it is now. */
+static int replay(struct mo_tx *tx, struct mef_error *reterr)
+{
+    struct mo_set fresh;
+
+    if (mo_set_copy(&tx->tree->now, &fresh) < 0)
+        return mo_no_memory(reterr);
+    mo_set_clear(&tx->staged);
+    tx->staged = fresh;
+    strv_free(tx->pending);
+    tx->pending = NULL;
+    tx->base = tx->tree->generation;
+    for (size_t i = 0; i < tx->n_steps; i++) {
+        int r = mo_tx_apply(tx, tx->steps[i], reterr);
+        if (r < 0) {
+            tx->base = UINT64_MAX; /* half of it is worth nothing: the next attempt begins again */
+            mef_error_prefix(reterr, "the tree has changed since the transaction began");
+            return r;
+        }
+    }
+    return 0;
+}
+
 /* ---- recording ------------------------------------------------------------------------------------------
  */
 
-int mo_tx_mark(const struct mo_tx *tx, struct mo_mark *ret)
-{
-    struct mo_mark m = {
-        .n_steps = tx->n_steps, .n_operations = tx->n_operations, .n_pending = strv_len(tx->pending)};
+struct mo_save {
+    struct mo_set set;
+    uint64_t base;
+    size_t n_steps, n_operations, n_pending;
+};
 
-    if (mo_set_copy(&tx->staged, &m.set) < 0)
+int mo_tx_save(const struct mo_tx *tx, struct mo_save **ret)
+{
+    struct mo_save *m = calloc(1, sizeof *m);
+
+    if (!m || mo_set_copy(&tx->staged, &m->set) < 0) {
+        free(m);
         return -ENOMEM;
+    }
+    m->base = tx->base;
+    m->n_steps = tx->n_steps;
+    m->n_operations = tx->n_operations;
+    m->n_pending = strv_len(tx->pending);
     *ret = m;
     return 0;
 }
 
-void mo_mark_clear(struct mo_mark *m)
+void mo_save_free(struct mo_save *m)
 {
-    mo_set_clear(&m->set);
+    if (m)
+        mo_set_clear(&m->set);
+    free(m);
 }
 
-void mo_tx_reset(struct mo_tx *tx, struct mo_mark *m)
+void mo_tx_restore(struct mo_tx *tx, struct mo_save *m)
 {
+    if (!m)
+        return;
+    while (tx->n_steps > m->n_steps)
+        mo_step_free(tx->steps[--tx->n_steps]);
+    tx->n_operations = m->n_operations;
+    if (tx->base != m->base) {
+        /* A check in between has replayed on a newer tree: place holders are numbered anew. */
+        (void)replay(tx, NULL);
+        mo_save_free(m);
+        return;
+    }
     mo_set_clear(&tx->staged);
     tx->staged = m->set;
     m->set = (struct mo_set){0};
-    while (tx->n_steps > m->n_steps)
-        mo_step_free(tx->steps[--tx->n_steps]);
     for (size_t i = strv_len(tx->pending); i > m->n_pending; i--) {
         free(tx->pending[i - 1]);
         tx->pending[i - 1] = NULL;
     }
-    tx->n_operations = m->n_operations;
+    mo_save_free(m);
 }
 
 int mo_tx_record(struct mo_tx *tx, struct mo_step *s, struct mef_error *reterr)
@@ -273,29 +318,6 @@ enum mo_origin mo_tx_origin(const struct mo_tx *tx)
 
 /* ---- finishing
  * ---------------------------------------------------------------------------------------------- */
-
-/* Begins again on the tree as it is now. */
-static int replay(struct mo_tx *tx, struct mef_error *reterr)
-{
-    struct mo_set fresh;
-
-    if (mo_set_copy(&tx->tree->now, &fresh) < 0)
-        return mo_no_memory(reterr);
-    mo_set_clear(&tx->staged);
-    tx->staged = fresh;
-    strv_free(tx->pending);
-    tx->pending = NULL;
-    tx->base = tx->tree->generation;
-    for (size_t i = 0; i < tx->n_steps; i++) {
-        int r = mo_tx_apply(tx, tx->steps[i], reterr);
-        if (r < 0) {
-            tx->base = UINT64_MAX; /* half of it is worth nothing: the next attempt begins again */
-            mef_error_prefix(reterr, "the tree has changed since the transaction began");
-            return r;
-        }
-    }
-    return 0;
-}
 
 int mo_tx_finish(struct mo_tx *tx, struct mo_set *ret, struct mef_error *reterr)
 {

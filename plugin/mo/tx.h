@@ -52,6 +52,13 @@ int mo_tx_unlink(struct mo_tx *tx, uint64_t id, const char *target,
  * transaction's. Secrets are refused; unknown keys are kept. All or nothing within the transaction. */
 int mo_tx_import(struct mo_tx *tx, const char *text, size_t len, struct mef_error *reterr);
 
+/* A point to come back to, for a caller whose request is several operations: restore undoes what was staged
+ * since (and consumes it), mo_save_free forgets it. -ENOMEM. */
+struct mo_save;
+int mo_tx_save(const struct mo_tx *tx, struct mo_save **ret);
+void mo_tx_restore(struct mo_tx *tx, struct mo_save *save); /* NULL is fine */
+void mo_save_free(struct mo_save *save);                    /* NULL is fine */
+
 /* Look-up in the staged copy: what the transaction itself sees. Valid until the next call on tx. */
 const struct mo_node *mo_tx_resolve(const struct mo_tx *tx, const char *object_path);
 const struct mo_node *mo_tx_by_id(const struct mo_tx *tx, uint64_t id);

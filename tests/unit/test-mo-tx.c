@@ -528,6 +528,34 @@ static void test_counts(struct env *e, gconstpointer data)
     g_assert_cmpuint(mo_tree_count(e->tree), ==, 1024);
 }
 
+static void test_save(struct env *e, gconstpointer data)
+{
+    struct mo_tx *tx = env_begin(e, MO_ORIGIN_LOCAL, NULL), *other;
+    struct mo_save *save = NULL;
+
+    (void)env_add_mef(tx, "mef1", TEXTS(AP("ap")));
+    g_assert_cmpint(mo_tx_save(tx, &save), ==, 0);
+    (void)add_profile(tx, "ap", 40, TEXTS(TA("t")));
+    (void)env_add_mef(tx, "mef2", NULL);
+    mo_tx_restore(tx, save);
+    g_assert_null(mo_tx_resolve(tx, AP("ap")));
+    g_assert_cmpint(mo_tx_check(tx, NULL), ==, -ENOENT);
+    (void)add_profile(tx, "ap", 40, NULL);
+    /* a save that nobody needs, and one that a check on a newer tree comes between */
+    g_assert_cmpint(mo_tx_save(tx, &save), ==, 0);
+    mo_save_free(save);
+    other = env_begin(e, MO_ORIGIN_LOCAL, NULL);
+    g_assert_cmpint(mo_tx_save(tx, &save), ==, 0);
+    (void)add_anchor(other, "t");
+    commit(e, other, NULL);
+    (void)env_add_mef(tx, "mef3", TEXTS(AP("later")));
+    g_assert_cmpint(mo_tx_check(tx, NULL), ==, -ENOENT);
+    mo_tx_restore(tx, save);
+    mo_tx_restore(tx, NULL);
+    mo_save_free(NULL);
+    commit(e, tx, "+MEFClientRegCfg/mef1 +authenticationProfile/ap");
+}
+
 /* ---- differences
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -625,6 +653,7 @@ int main(int argc, char **argv)
     ADD("/mo/tx/unique", test_unique);
     ADD("/mo/tx/lwm2m-name", test_lwm2m_name);
     ADD("/mo/tx/counts", test_counts);
+    ADD("/mo/tx/save", test_save);
     ADD("/mo/tx/triggers", test_triggers);
     ADD("/mo/tx/dry-run", test_dry_run);
     return g_test_run();
