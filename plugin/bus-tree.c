@@ -257,6 +257,9 @@ static int add_one(struct mo_tx *tx, const char *parent, const char *type_name, 
     if (r < 0)
         return mef_fail(reterr, r == -EOPNOTSUPP ? MEF_ERROR_NOT_SUPPORTED : MEF_ERROR_INVALID_ARGUMENTS,
                         "'%s' is no MO type that is kept here", type_name);
+    /* The tree takes an anchor without URI because AddTrustAnchor brings the certificate; by hand it is mandatory (1.7). */
+    if (type == MO_TRUST_ANCHOR_CRED && !bus_dict_get(attributes, "URI"))
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "trustAnchorCred '%s': attribute 'URI' is missing", name);
     const struct mo_node *p = *parent ? mo_tx_resolve(tx, parent) : NULL;
     if (*parent && !p)
         return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "the parent '%s' addresses no MO node", parent);

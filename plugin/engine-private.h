@@ -59,6 +59,7 @@ struct engine {
     struct token *token;
     struct token_thread *token_thread;
     struct vault_ctx vault;
+    bool credentials_stale; /* a registration uses another one since the last listing */
     bool token_tried; /* the first attempt to open it is over */
 
     struct bus *bus;

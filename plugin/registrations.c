@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The registrations as the loop sees them: one `struct registration` per [MEFClientRegCfg] node or tombstone,
- * with its worker, its snapshot, and its objects on the bus. What workers tell through the observer is copied
- * and posted; only the loop touches the model. Clauses: mo-tree.md 4.2 (T1 to T3), 4.3. */
+ * with its worker, its snapshot, and its objects on the bus. What workers tell comes by told.c. Clauses: mo-tree.md 4.2 (T1 to T3), 4.3. */
 #include "plugin/registrations.h"
 
 #include <errno.h>
@@ -132,128 +131,12 @@ int registration_config(struct engine *e, const struct mo_node *n, struct mef_re
     return 0;
 }
 
-/* ---- what workers tell ------------------------------------------------------------------------------ */
-
-enum told { TOLD_REGISTRATION, TOLD_COMMAND, TOLD_PROGRESS, TOLD_FINISHED, TOLD_ATTENTION, TOLD_ENDED };
-
-struct telling {
-    struct engine *e;
-    enum told what;
-    char *node, *text, *reason;
-    struct reg_record reg;
-    struct cmd_record cmd;
-    struct mef_error err;
-    bool has_err;
-    uint32_t job;
-    unsigned i, n;
-    int64_t until;
-};
-
-static void telling_free(void *data)
-{
-    struct telling *t = data;
-
-    free(t->node);
-    free(t->text);
-    free(t->reason);
-    reg_record_clear(&t->reg);
-    cmd_record_clear(&t->cmd);
-    free(t);
-}
-
-static void hear(void *ctx, void *data);
-
-static struct telling *telling_new(struct engine *e, enum told what, const char *node, const char *text, const char *reason)
-{
-    struct telling *t = calloc(1, sizeof *t);
-
-    if (!t)
-        return NULL;
-    t->e = e;
-    t->what = what;
-    if ((node && !(t->node = strdup(node))) || (text && !(t->text = strdup(text))) ||
-        (reason && !(t->reason = strdup(reason)))) {
-        telling_free(t);
-        return NULL;
-    }
-    return t;
-}
-
-static void tell(struct telling *t)
-{
-    if (t)
-        (void)post_send(t->e->post, hear, NULL, t, telling_free);
-}
-
-static void on_registration(void *ctx, const struct reg_record *r, const char *credential, const struct mef_error *last_error)
-{
-    struct telling *t = telling_new(ctx, TOLD_REGISTRATION, r->node, credential, NULL);
-
-    if (t && reg_record_copy(r, &t->reg) < 0) {
-        telling_free(t);
-        return;
-    }
-    if (t && last_error) {
-        t->err = *last_error;
-        t->has_err = true;
-    }
-    tell(t);
-}
-
-static void on_command(void *ctx, const struct cmd_record *c)
-{
-    struct telling *t = telling_new(ctx, TOLD_COMMAND, c->node, NULL, NULL);
-
-    if (t && cmd_record_copy(c, &t->cmd) < 0) {
-        telling_free(t);
-        return;
-    }
-    tell(t);
-}
-
-static void on_progress(void *ctx, uint32_t job, unsigned i, unsigned n, const char *text, int64_t waiting_until)
-{
-    struct telling *t = telling_new(ctx, TOLD_PROGRESS, NULL, text, NULL);
-
-    if (!t)
-        return;
-    t->job = job;
-    t->i = i;
-    t->n = n;
-    t->until = waiting_until;
-    tell(t);
-}
-
-static void on_finished(void *ctx, uint32_t job, const struct mef_error *err)
-{
-    struct telling *t = telling_new(ctx, TOLD_FINISHED, NULL, NULL, NULL);
-
-    if (!t)
-        return;
-    t->job = job;
-    if (err) {
-        t->err = *err;
-        t->has_err = true;
-    }
-    tell(t);
-}
-
-static void on_attention(void *ctx, const char *node, const char *reason, const char *text)
-{
-    tell(telling_new(ctx, TOLD_ATTENTION, node, text, reason));
-}
-
-static void on_ended(void *ctx, const char *node)
-{
-    tell(telling_new(ctx, TOLD_ENDED, node, NULL, NULL));
-}
-
 /* ---- the model -------------------------------------------------------------------------------------- */
 
 static const struct bus_interface *const registration_interfaces[] = {&registration_interface, NULL};
 static const struct bus_interface *const command_interfaces[] = {&command_interface, NULL};
 
-static void changed(struct registration *r, const char *property)
+void registration_changed(struct registration *r, const char *property)
 {
     if (r->object)
         bus_changed(r->object, registration_interface.name, property);
@@ -289,8 +172,7 @@ static int command_export(struct shown_command *c)
     return bus_object_add(c->r->e->bus, path, command_interfaces, c, &c->object);
 }
 
-/* Takes `rec` over. */
-static int command_put(struct registration *r, struct cmd_record *rec)
+int registration_put_command(struct registration *r, struct cmd_record *rec)
 {
     struct shown_command *c = command_find(r, rec->serial);
 
@@ -342,13 +224,7 @@ static struct client *make_client(struct registration *r, struct mef_error *rete
         .transport = net_transport(e->net),
         .vault = vault_port(&e->vault),
         .journal = journal_port(e->db),
-        .observer = {.ctx = e,
-                     .registration = on_registration,
-                     .command = on_command,
-                     .progress = on_progress,
-                     .finished = on_finished,
-                     .attention = on_attention,
-                     .ended = on_ended},
+        .observer = told_observer(e),
         .events = e->sink,
         .settings = &e->settings,
         .config = &r->config,
@@ -426,55 +302,9 @@ int registration_request(struct registration *r, enum mef_procedure proc, const 
     return e;
 }
 
-/* ---- loop side of the observer ---------------------------------------------------------------------- */
-
-static void mirror_node_state(struct registration *r)
+void registration_drop(struct registration *r)
 {
-    static const enum mo_state states[REG_STATE_MAX_] = {
-        [REG_NEW] = MO_CONFIGURED,  [REG_REGISTERING] = MO_PROCESSING, [REG_REGISTERED] = MO_READY,
-        [REG_EXPIRED] = MO_EXPIRED, [REG_ENDING] = MO_DELETING,        [REG_FAILED] = MO_FAILED,
-    };
-    const struct mo_node *n = node_of(r);
-
-    if (!n || mo_node_state(n) == states[r->rec.state])
-        return;
-    if (mo_node_set_state(r->e->tree, mo_node_id(n), states[r->rec.state], mo_node_last_status(n)) == 0)
-        node_state_changed(r->e, mo_node_id(n));
-}
-
-static void hear_registration(struct registration *r, struct telling *t)
-{
-    static const char *const properties[] = {"MefClientRegId", "State",      "ExpiresAt", "LastContact",
-                                             "NextPoll",       "RetryCount", "Credential", "LastError"};
-    bool other = !streq0(r->credential, t->text);
-
-    reg_record_clear(&r->rec);
-    r->rec = t->reg;
-    t->reg = (struct reg_record){0};
-    free(r->credential);
-    r->credential = TAKE_PTR(t->text);
-    r->last_error = t->err;
-    for (size_t i = 0; i < ELEMENTS(properties); i++)
-        changed(r, properties[i]);
-    mirror_node_state(r);
-    if (other) {
-        credentials_changed(r->e);
-        token_thread_rescan(r->e->token_thread);
-    }
-}
-
-static void hear_command(struct registration *r, struct telling *t)
-{
-    if (command_put(r, &t->cmd) < 0)
-        return;
-    changed(r, "LastCommand");
-    changed(r, "LastCommandId");
-    changed(r, "LastStatus");
-}
-
-/* The worker has told its last word and its thread is on the way out. */
-static void hear_ended(struct engine *e, struct registration *r)
-{
+    struct engine *e = r->e;
     struct registration **at = &e->registrations;
 
     if (r->started && mef_client_join(r->client, now_monotonic() + 1000000) < 0)
@@ -486,40 +316,6 @@ static void hear_ended(struct engine *e, struct registration *r)
     if (e->manager)
         bus_changed(e->manager, manager_interface.name, "Registrations");
     token_thread_rescan(e->token_thread);
-}
-
-static void hear(void *ctx, void *data)
-{
-    struct telling *t = data;
-    struct engine *e = t->e;
-    struct registration *r = t->node ? registration_find(e, t->node) : NULL;
-
-    switch (t->what) {
-    case TOLD_REGISTRATION:
-        if (r)
-            hear_registration(r, t);
-        break;
-    case TOLD_COMMAND:
-        if (r)
-            hear_command(r, t);
-        break;
-    case TOLD_PROGRESS:
-        if (t->n || t->text)
-            job_step(e->jobs, t->job, t->i, t->n, t->text);
-        job_wait(e->jobs, t->job, t->until);
-        break;
-    case TOLD_FINISHED:
-        job_finish(e->jobs, t->job, job_result_of(t->has_err ? &t->err : NULL), t->has_err ? &t->err : NULL);
-        token_thread_rescan(e->token_thread);
-        break;
-    case TOLD_ATTENTION:
-        engine_attention(e, t->node, t->reason, t->text);
-        break;
-    case TOLD_ENDED:
-        if (r)
-            hear_ended(e, r);
-        break;
-    }
 }
 
 /* ---- tree changes ----------------------------------------------------------------------------------- */
@@ -662,8 +458,8 @@ static void end_registration(struct engine *e, const char *node, uint32_t job)
     }
     r->ending = r->asked = true;
     r->rec.state = REG_ENDING;
-    changed(r, "State");
-    changed(r, "Config");
+    registration_changed(r, "State");
+    registration_changed(r, "Config");
     if (mef_client_request(r->client, MEF_PROC_END, job, &err) < 0)
         fail_job(e, job, &err);
     start_worker(r);
@@ -737,7 +533,7 @@ static struct registration *load_one(struct engine *e, struct journal_entry *ent
     reg->rec = entry->reg;
     entry->reg = (struct reg_record){0};
     for (size_t i = 0; i < entry->n_cmds; i++)
-        if (command_put(reg, &entry->cmds[i]) < 0)
+        if (registration_put_command(reg, &entry->cmds[i]) < 0)
             return NULL;
     return reg;
 }

@@ -31,6 +31,12 @@ const struct der *credential_by_fingerprint(struct engine *e, const struct finge
 void node_state_changed(struct engine *e, uint64_t id); /* bus-node.c */
 /* The token's certificates changed: trust anchors may have come. */
 void registrations_refresh(struct engine *e);
+/* registrations.c, for told.c */
+void registration_changed(struct registration *r, const char *property);
+int registration_put_command(struct registration *r, struct cmd_record *rec); /* takes `rec` over */
+void registration_drop(struct registration *r); /* its worker has told its last word */
+/* told.c */
+struct observer told_observer(struct engine *e);
 /* bus-credential.c */
 bool credential_is_there(struct engine *e, const char *key_id);
 char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp);
