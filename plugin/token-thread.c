@@ -100,7 +100,7 @@ static int collect(void *ctx, const struct token_object *o)
     if (!c->label)
         return -ENOMEM;
     g->l.n++;
-    if (o->id_len <= sizeof c->id) {
+    if (o->id_len > 0 && o->id_len <= sizeof c->id) {
         memcpy(c->id, o->id, o->id_len);
         c->id_len = o->id_len;
     }
