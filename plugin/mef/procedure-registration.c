@@ -271,14 +271,15 @@ static enum outcome already_registered(struct client *c, const char *location)
 
 static enum outcome create_refused(struct client *c, const struct answer *a)
 {
-    if (a->rsc == RSC_ORIGINATOR_HAS_ALREADY_REGISTERED)
+    if (a->rsc == RSC_ORIGINATOR_HAS_ALREADY_REGISTERED || a->rsc == RSC_CONFLICT)
         return already_registered(c, a->content_location);
     if (rsc_transient(a->rsc))
         return OUT_RETRY;
     forget_create(c);
-    /* These are about the bytes of the request: the same ones are not sent again by themselves (2.3). */
-    if (a->rsc == RSC_BAD_REQUEST || a->rsc == RSC_OPERATION_NOT_ALLOWED ||
-        a->rsc == RSC_CONTENTS_UNACCEPTABLE || a->rsc == RSC_NOT_IMPLEMENTED) {
+    /* These are about the bytes of the request: the same ones are not sent again by themselves (2.3). An et
+     * that was made of a clock not set yet is another one next time. */
+    if (a->rsc == RSC_BAD_REQUEST || a->rsc == RSC_OPERATION_NOT_ALLOWED || a->rsc == RSC_NOT_IMPLEMENTED ||
+        (a->rsc == RSC_CONTENTS_UNACCEPTABLE && c->cfg.expires)) {
         c->blocked = true;
         return registration_failed(c, OUT_GIVE_UP);
     }

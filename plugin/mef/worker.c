@@ -295,6 +295,11 @@ static void settle(struct client *c, enum outcome o)
     case OUT_CANCELLED:
         break;
     }
+    /* The next job in the queue is a reason of its own to try now. */
+    pthread_mutex_lock(&c->lock);
+    if (!c->job.proc && c->queued)
+        c->retry_at = 0;
+    pthread_mutex_unlock(&c->lock);
     session_close(c);
 }
 
@@ -447,7 +452,7 @@ static void watch_certificate(struct client *c)
 {
     char text[TIMESTAMP_LEN], sentence[128];
 
-    if (!c->not_after || !c->r.has_cert ||
+    if (!c->not_after ||
         c->not_after - (int64_t)(c->settings.certificate_lead_time * USEC_PER_SEC) > now_of(c))
         return;
     timestamp_format(c->not_after, text);

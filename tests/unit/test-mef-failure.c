@@ -75,14 +75,26 @@ static void test_forgetful(void)
     world_free(w);
 }
 
+static int no_command_hook(struct world *w, const struct seen *req, struct answer *ret)
+{
+    (void)w;
+    if (!g_str_has_suffix(req->to, "/cmd"))
+        return -1;
+    world_answer(req, ret, RSC_NOT_FOUND, NULL);
+    return 0;
+}
+
+/* 1.7(3): the registration is there and has no command: as NO_MORE_COMMANDS, and no retrieve after the look.
+ */
 static void test_no_command(void)
 {
     struct world *w = world_registered();
 
-    w->hook = world_refuse_create_hook; /* anything but a create is served; make the command vanish */
-    w->hook = NULL;
-    g_strlcpy(w->reg_id, WORLD_REG, sizeof w->reg_id);
-    w->ch = NULL;
+    w->hook = no_command_hook;
+    world_request(w, MEF_PROC_POLL, 2);
+    g_assert_cmpint(world_finished(w, 2), ==, 0);
+    world_assert_story(w, "R /-/mecr-7f3a21/cmd\nR /-/mecr-7f3a21");
+    g_assert_cmpint(w->next_poll, ==, w->real + (int64_t)DAY * 1000000);
     world_free(w);
 }
 
@@ -364,6 +376,32 @@ static void test_jobs(void)
     world_free(w);
 }
 
+/* A job that is refused for good does not hold up the one behind it. */
+static int refuse_update_hook(struct world *w, const struct seen *req, struct answer *ret)
+{
+    struct mef_error e;
+
+    if (req->op != MEF_OP_UPDATE)
+        return -1;
+    /* While the first is under way the second is queued. */
+    if (!w->hook_ctx)
+        g_assert_cmpint(mef_client_request(w->client, MEF_PROC_POLL, 3, &e), ==, 0);
+    w->hook_ctx = w;
+    world_answer(req, ret, RSC_ORIGINATOR_HAS_NO_PRIVILEGE, NULL);
+    return 0;
+}
+
+static void test_job_after_refusal(void)
+{
+    struct world *w = world_registered();
+
+    w->hook = refuse_update_hook;
+    world_request(w, MEF_PROC_UPDATE, 2);
+    g_assert_cmpint(world_finished(w, 2), ==, MEF_ERROR_SERVER_REJECTED);
+    g_assert_cmpint(world_finished(w, 3), ==, 0);
+    world_free(w);
+}
+
 static void test_transactions(void)
 {
     static const struct mef_command commands[] = {{.cid = "\"c-1\"", .cdsc = CERT_PROV},
@@ -375,7 +413,7 @@ static void test_transactions(void)
     world_request(w, MEF_PROC_POLL, 2);
     for (guint i = 0; i < w->transactions->len; i++) {
         g_auto(GStrv) f = g_strsplit(w->transactions->pdata[i], " ", 3);
-        if (streq(f[2], "-"))
+        if (streq(f[2], "-") || streq(f[2], "none")) /* each NO_MORE_COMMANDS is one of its own */
             continue;
         const char *known = g_hash_table_lookup(by_cid, f[2]);
         if (known)
@@ -407,6 +445,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/end/EE-04/never-registered", test_end_cancels);
     g_test_add_func("/mef/end/EE-04/command-under-way", test_end_with_command);
     g_test_add_func("/mef/jobs/cancel-and-stop", test_jobs);
+    g_test_add_func("/mef/jobs/after-a-refusal", test_job_after_refusal);
     g_test_add_func("/mef/events/transaction-ids", test_transactions);
     return g_test_run();
 }
