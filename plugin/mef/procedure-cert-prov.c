@@ -100,13 +100,15 @@ static enum outcome enrol(struct client *c, const struct cert_prov_fields *f,
     return OUT_OK;
 }
 
-/* What was made for an enrolment that failed has no use; if the token is not there now, start-up sees to it. */
+/* What was made for an enrolment that failed has no use; if the token is not there now, start-up sees to it.
+ */
 static void drop_unused(struct client *c)
 {
     struct mef_error why = {0};
 
     if (c->vault.drop_pair(c->vault.ctx, c->cmd.cert_id, c->cfg.node, &why) < 0)
-        tell_event(c, EVENT_TOKEN_FAILED, &c->cmd, "The key of the failed enrolment is still in the token: %s", why.text);
+        tell_event(c, EVENT_TOKEN_FAILED, &c->cmd,
+                   "The key of the failed enrolment is still in the token: %s", why.text);
 }
 
 enum outcome cert_prov_execute(struct client *c, const struct cert_prov_fields *f, uint32_t *ret_csc)

@@ -580,5 +580,9 @@ void *worker_main(void *client)
     pthread_mutex_unlock(&c->lock);
     if (end_job)
         finish_cancelled(c, end_job, "The client is stopping; the end goes on after the next start.");
+    pthread_mutex_lock(&c->lock);
+    c->through = true;
+    pthread_cond_signal(&c->over);
+    pthread_mutex_unlock(&c->lock);
     return NULL;
 }

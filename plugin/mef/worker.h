@@ -75,12 +75,13 @@ struct client {
     struct cancel wake;   /* ends the sleep between procedures */
 
     pthread_mutex_t lock;
+    pthread_cond_t over; /* `through` is set */
     /* Under lock. */
     struct mef_reg_config config;
     struct job queue[LIMIT_JOBS];
     size_t queued;
     struct job job; /* runs or waits; proc 0 = none */
-    bool stop, end, end_seen, fresh_job;
+    bool stop, end, end_seen, fresh_job, through;
     uint32_t end_job;
 
     /* The worker's. */
