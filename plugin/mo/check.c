@@ -253,6 +253,22 @@ static bool tied_to_other(const struct mo_tx *tx, const struct mo_set *s, const 
     return false;
 }
 
+/* What a profile of another registration links to is part of its trust: who could change that anchor could
+ * stand in for the other MEF. */
+static int admit_anchor(const struct mo_tx *tx, const struct mo_node *anchor, struct mef_error *reterr)
+{
+    for (size_t i = 0; i < tx->staged.n; i++) {
+        const struct mo_node *n = tx->staged.nodes[i];
+        if (n->type == MO_AUTHENTICATION_PROFILE && mo_node_links_to(n, anchor->id) &&
+            tied_to_other(tx, &tx->staged, n))
+            return mef_fail(reterr, MEF_ERROR_NOT_AUTHORIZED,
+                            "trustAnchorCred '%s': the profile '%s' of another registration than that of "
+                            "this MEF uses it",
+                            anchor->name, n->name);
+    }
+    return 0;
+}
+
 int mo_admit(const struct mo_tx *tx, enum mo_op op, enum mo_type type, const char *name,
              const struct mo_node *node, const char *attribute, struct mef_error *reterr)
 {
@@ -269,7 +285,8 @@ int mo_admit(const struct mo_tx *tx, enum mo_op op, enum mo_type type, const cha
         w.own_registration = node && is_own(tx, node);
     else if (type == MO_AUTHENTICATION_PROFILE && node)
         w.own_registration = !tied_to_other(tx, &tx->staged, node);
-    return mo_write_admit(&w, reterr);
+    int r = mo_write_admit(&w, reterr);
+    return r == 0 && type == MO_TRUST_ANCHOR_CRED && node ? admit_anchor(tx, node, reterr) : r;
 }
 
 bool mo_tx_may_read(const struct mo_tx *tx, uint64_t id)

@@ -397,6 +397,9 @@ static int load_row(const struct stmt *s, struct mo_node *n, struct mef_error *w
     if (stmt_col_int(s, 0) < 1 || stmt_col_int(s, 5) < 0 || stmt_col_int(s, 5) > MO_IID_MAX ||
         (unsigned)n->state >= MO_STATE_MAX_)
         return mef_fail(why, MEF_ERROR_FAILED, "a number is out of range");
+    /* Nothing is being processed by a process that has just begun. */
+    if (n->state == MO_PROCESSING)
+        n->state = MO_CONFIGURED;
     json_t *a = parse_text(attrs), *l = parse_text(links);
     int r = json_is_object(a) && json_is_array(l)
                 ? load_attrs(n, a, why)

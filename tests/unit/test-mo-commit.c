@@ -317,6 +317,9 @@ static void test_state(struct env *e, gconstpointer data)
     g_assert_cmpint(mo_node_state(mo_tree_by_id(e->tree, id)), ==, MO_READY);
     g_assert_cmpuint(mo_node_last_status(mo_tree_by_id(e->tree, id)), ==, 20);
     g_assert_cmpuint(mo_node_uint(mo_tree_by_id(e->tree, id), MO_HTTP_PORT, 0), ==, 8443);
+    g_assert_cmpint(mo_node_set_state(e->tree, id, MO_PROCESSING, 20), ==, 0);
+    env_reopen(e); /* whoever was at it is gone */
+    g_assert_cmpint(mo_node_state(mo_tree_by_id(e->tree, id)), ==, MO_CONFIGURED);
 }
 
 /* ---- the rules of 4.4
@@ -410,6 +413,32 @@ static void test_mef_writes(struct env *e, gconstpointer data)
     g_assert_cmpint(mo_tx_begin(e->tree, MO_ORIGIN_DM, "mef2", &none, &err), ==, -EINVAL);
 }
 
+/* The trust anchor of another MEF's profile is as untouchable as the profile. */
+static void test_mef_anchor(struct env *e, gconstpointer data)
+{
+    const struct mo_input uri[] = {STR("URI", "https://evil.example/x")};
+    struct mef_case c;
+    struct mef_error err = {0};
+    struct mo_tx *tx;
+
+    make_case(e, &c);
+    tx = env_begin(e, MO_ORIGIN_LOCAL, NULL);
+    uint64_t theirs = add_anchor(tx, "theirs"), ours = add_anchor(tx, "ours"),
+             free_one = add_anchor(tx, "free");
+    g_assert_cmpint(mo_tx_link(tx, c.other_ap, TA("theirs"), &err), ==, 0);
+    g_assert_cmpint(mo_tx_link(tx, c.own_ap, TA("ours"), &err), ==, 0);
+    g_assert_cmpint(env_commit(e, tx, NULL), ==, 0);
+    tx = mef_begin(e);
+    refused(mo_tx_set(tx, theirs, uri, 1, NULL, &err), &err);
+    g_assert_nonnull(strstr(err.text, "'theirs'"));
+    refused(mo_tx_delete(tx, theirs, &err), &err);
+    g_assert_cmpint(mo_tx_set(tx, ours, uri, 1, NULL, &err), ==, 0);
+    g_assert_cmpint(mo_tx_delete(tx, free_one, &err), ==, 0);
+    /* it may use it, though */
+    g_assert_cmpint(mo_tx_link(tx, c.own_ap, TA("theirs"), &err), ==, 0);
+    commit(e, tx, NULL);
+}
+
 /* V27 and EE-20: what a profile of a MEF must have at commit */
 static void test_mef_profile(struct env *e, gconstpointer data)
 {
@@ -471,6 +500,7 @@ int main(int argc, char **argv)
     ADD("/mo/commit/disk", test_disk);
     ADD("/mo/commit/state", test_state);
     ADD("/mo/access/mef-writes", test_mef_writes);
+    ADD("/mo/access/mef-anchor", test_mef_anchor);
     ADD("/mo/access/EE-20/mef-profile", test_mef_profile);
     return g_test_run();
 }
