@@ -78,6 +78,9 @@ static int init_chain(struct tls *t, const struct credential *with, struct mef_e
             return -ENOMEM;
         }
     }
+    if (!X509_check_private_key(t->leaf, with->key))
+        return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
+                        "Our certificate for '%s' does not belong to the key.", t->fqdn);
     if (!EVP_PKEY_up_ref(with->key))
         return -ENOMEM;
     t->key = with->key;

@@ -70,6 +70,64 @@ static void test_psk_refused(void)
     world_done(&certs);
 }
 
+/* What 3.2 allows besides the mandatory suite is offered when configured, and only then. */
+static void test_extra_suites(void)
+{
+    static const struct pki_spec server = {.san = "DNS:" FQDN};
+    char *const resolve[] = {(char *)FQDN ":127.0.0.1", NULL};
+
+    for (int cert = 0; cert < 2; cert++)
+        for (int extra = 0; extra < 2; extra++) {
+            struct net_params params = {.resolve = resolve, .extra_suites = extra};
+            struct peer_spec spec = {.priority =
+                                         "NONE:+VERS-TLS1.2:+ECDHE-PSK:+AES-128-CBC:+SHA256:+COMP-NULL:"
+                                         "+GROUP-SECP256R1:+SIGN-ALL",
+                                     .psk_identity = IDENTITY,
+                                     .psk = PSK,
+                                     .answer = OK_EMPTY};
+            struct world w;
+            struct answer a = {0};
+            struct peer *p;
+
+            world_init(&w, 0, 0);
+            net_free(w.net);
+            g_assert_cmpint(net_new(&params, &w.net, &w.err), ==, 0);
+            w.t = net_transport(w.net);
+            if (cert) {
+                world_certs(&w, &server, NULL);
+                spec =
+                    (struct peer_spec){.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM",
+                                       .chain = &w.server_chain,
+                                       .key = &w.server_pkcs8,
+                                       .client_ca = &w.ca_der,
+                                       .answer = OK_EMPTY};
+            }
+            p = peer_start(&spec);
+            g_assert_cmpint(ask(&w, p->port, &retrieve, &a), ==, extra ? 0 : TRANSPORT_TLS_REFUSED);
+            if (extra)
+                g_assert_cmpstr(p->suite, ==,
+                                cert ? "TLS1.2/ECDHE-ECDSA-AES-128-GCM" : "TLS1.2/ECDHE-PSK-AES-128-CBC");
+            answer_clear(&a);
+            peer_stop(p);
+            world_done(&w);
+        }
+}
+
+static void test_key_of_another(void)
+{
+    static const struct pki_spec server = {.san = "DNS:" FQDN};
+    struct world w;
+    struct session *s = NULL;
+
+    world_init(&w, 0, 0);
+    world_certs(&w, &server, NULL);
+    w.with.key = w.server_key;
+    g_assert_cmpint(open_at(&w, 1, &s), <, 0);
+    g_assert_cmpint(w.err.word, ==, MEF_ERROR_INCONSISTENT_CONFIG);
+    assert_says(&w, FQDN);
+    world_done(&w);
+}
+
 static void test_bad_credentials(void)
 {
     struct world w;
@@ -490,6 +548,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/net/cert/not-asked/MC-51", test_cert_not_asked);
     g_test_add_func("/net/cert/ours-refused/MC-51", test_cert_ours_refused);
     g_test_add_func("/net/cert/chains", test_cert_chains);
+    g_test_add_func("/net/extra-suites", test_extra_suites);
+    g_test_add_func("/net/key-of-another", test_key_of_another);
     g_test_add_func("/net/bad-credentials", test_bad_credentials);
     g_test_add_func("/net/wire-bytes/worked-example", test_worked_example);
     g_test_add_func("/net/wire-bytes/variants", test_variants);
