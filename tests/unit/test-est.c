@@ -387,99 +387,99 @@ static void test_renew_refused(void)
 }
 
 /* Who is to blame for what: the error split of 3.6.2. Each names the reason and leaves no result. */
+static const struct split_row {
+    const char *name;
+    struct step cacerts, csrattrs, post;
+    int open_result, key_result, status;
+    const char *says;
+} split_rows[] = {
+    {"unreachable", {0}, {0}, {0}, TRANSPORT_UNREACHABLE, 0, 100, "scripted"},
+    {"refused", {0}, {0}, {0}, TRANSPORT_TLS_REFUSED, 0, 100, "scripted"},
+    {"untrusted", {0}, {0}, {0}, TRANSPORT_UNTRUSTED, 0, 100, "scripted"},
+    {"cancelled", {0}, {0}, {0}, -ECANCELED, 0, -ECANCELED, ""},
+    {"our side of TLS", {0}, {0}, {0}, -EIO, 0, 101, ""},
+    {"cacerts 404", {.status = 404}, {0}, {0}, 0, 0, 100, "404"},
+    {"cacerts garbage", {.status = 200, .text = "<html>"}, {0}, {0}, 0, 0, 100, "CA certificates"},
+    {"cacerts timeout", {.result = TRANSPORT_TIMEOUT}, {0}, {0}, 0, 0, 100, "scripted"},
+    {"cacerts too big", {.result = TRANSPORT_TOO_BIG}, {0}, {0}, 0, 0, 100, "scripted"},
+    {"csrattrs 500", {.status = 200}, {.status = 500}, {0}, 0, 0, 100, "500"},
+    {"csrattrs garbage", {.status = 200}, {.status = 200, .text = "????"}, {0}, 0, 0, 100, "attributes"},
+    {"csrattrs 302", {.status = 200}, {.status = 302}, {0}, 0, 0, 100, "302"},
+    {"token full", {.status = 200}, {.status = 204}, {0}, 0, -ENOSPC, 101, "scripted"},
+    {"bad usage",
+     {.status = 200},
+     {.status = 200,
+      .hex = "3013301106"
+             "03551d25310a06082b06010505070302"},
+     {.status = 403},
+     0,
+     0,
+     100,
+     "403"},
+    {"401", {.status = 200}, {.status = 404}, {.status = 401}, 0, 0, 100, "authentication"},
+    {"403", {.status = 200}, {.status = 204}, {.status = 403}, 0, 0, 100, "403"},
+    {"503", {.status = 200}, {.status = 204}, {.status = 503}, 0, 0, 100, "503"},
+    {"302", {.status = 200}, {.status = 204}, {.status = 302}, 0, 0, 100, "302"},
+    {"answer garbage",
+     {.status = 200},
+     {.status = 204},
+     {.status = 200, .text = "AAAA"},
+     0,
+     0,
+     100,
+     "cannot be read"},
+    {"answer timeout",
+     {.status = 200},
+     {.status = 204},
+     {.result = TRANSPORT_TIMEOUT},
+     0,
+     0,
+     100,
+     "scripted"},
+    {"no SAN",
+     {.status = 200},
+     {.status = 204},
+     {.status = 200, .how.without_san = true},
+     0,
+     0,
+     100,
+     "subjectAltName"},
+    {"expired",
+     {.status = 200},
+     {.status = 204},
+     {.status = 200, .how = {.from = -9, .until = -8}},
+     0,
+     0,
+     100,
+     "valid"},
+    {"wait too long",
+     {.status = 200},
+     {.status = 204},
+     {.status = 202, .retry_after = 601},
+     0,
+     0,
+     100,
+     "too long"},
+};
+
 static void test_split(void)
 {
-    struct row {
-        const char *name;
-        struct step cacerts, csrattrs, post;
-        int open_result, key_result, status;
-        const char *says;
-    } rows[] = {
-        {"unreachable", {0}, {0}, {0}, TRANSPORT_UNREACHABLE, 0, 100, "scripted"},
-        {"refused", {0}, {0}, {0}, TRANSPORT_TLS_REFUSED, 0, 100, "scripted"},
-        {"untrusted", {0}, {0}, {0}, TRANSPORT_UNTRUSTED, 0, 100, "scripted"},
-        {"cancelled", {0}, {0}, {0}, -ECANCELED, 0, -ECANCELED, ""},
-        {"our side of TLS", {0}, {0}, {0}, -EIO, 0, 101, ""},
-        {"cacerts 404", {.status = 404}, {0}, {0}, 0, 0, 100, "404"},
-        {"cacerts garbage", {.status = 200, .text = "<html>"}, {0}, {0}, 0, 0, 100, "CA certificates"},
-        {"cacerts timeout", {.result = TRANSPORT_TIMEOUT}, {0}, {0}, 0, 0, 100, "scripted"},
-        {"cacerts too big", {.result = TRANSPORT_TOO_BIG}, {0}, {0}, 0, 0, 100, "scripted"},
-        {"csrattrs 500", {.status = 200}, {.status = 500}, {0}, 0, 0, 100, "500"},
-        {"csrattrs garbage", {.status = 200}, {.status = 200, .text = "????"}, {0}, 0, 0, 100, "attributes"},
-        {"csrattrs 302", {.status = 200}, {.status = 302}, {0}, 0, 0, 100, "302"},
-        {"token full", {.status = 200}, {.status = 204}, {0}, 0, -ENOSPC, 101, "scripted"},
-        {"bad usage",
-         {.status = 200},
-         {.status = 200,
-          .hex = "3013301106"
-                 "03551d25310a06082b06010505070302"},
-         {.status = 403},
-         0,
-         0,
-         100,
-         "403"},
-        {"401", {.status = 200}, {.status = 404}, {.status = 401}, 0, 0, 100, "authentication"},
-        {"403", {.status = 200}, {.status = 204}, {.status = 403}, 0, 0, 100, "403"},
-        {"503", {.status = 200}, {.status = 204}, {.status = 503}, 0, 0, 100, "503"},
-        {"302", {.status = 200}, {.status = 204}, {.status = 302}, 0, 0, 100, "302"},
-        {"answer garbage",
-         {.status = 200},
-         {.status = 204},
-         {.status = 200, .text = "AAAA"},
-         0,
-         0,
-         100,
-         "cannot be read"},
-        {"answer timeout",
-         {.status = 200},
-         {.status = 204},
-         {.result = TRANSPORT_TIMEOUT},
-         0,
-         0,
-         100,
-         "scripted"},
-        {"no SAN",
-         {.status = 200},
-         {.status = 204},
-         {.status = 200, .how.without_san = true},
-         0,
-         0,
-         100,
-         "subjectAltName"},
-        {"expired",
-         {.status = 200},
-         {.status = 204},
-         {.status = 200, .how = {.from = -9, .until = -8}},
-         0,
-         0,
-         100,
-         "valid"},
-        {"wait too long",
-         {.status = 200},
-         {.status = 204},
-         {.status = 202, .retry_after = 601},
-         0,
-         0,
-         100,
-         "too long"},
-    };
-
-    for (size_t i = 0; i < ELEMENTS(rows); i++) {
+    for (size_t i = 0; i < ELEMENTS(split_rows); i++) {
         struct fake f;
         struct est_result r = {0};
         struct mef_error err = {0};
 
         fake_init(&f);
-        f.open_result = rows[i].open_result;
-        f.key_result = rows[i].key_result;
-        f.cacerts = rows[i].cacerts;
-        f.csrattrs = rows[i].csrattrs;
-        f.posts[0] = rows[i].post;
-        g_test_message("%s", rows[i].name);
-        g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, rows[i].status);
+        f.open_result = split_rows[i].open_result;
+        f.key_result = split_rows[i].key_result;
+        f.cacerts = split_rows[i].cacerts;
+        f.csrattrs = split_rows[i].csrattrs;
+        f.posts[0] = split_rows[i].post;
+        g_test_message("%s", split_rows[i].name);
+        g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, split_rows[i].status);
         g_assert_true(*err.text);
-        if (!strstr(err.text, rows[i].says))
-            g_error("%s: '%s'", rows[i].name, err.text);
+        if (!strstr(err.text, split_rows[i].says))
+            g_error("%s: '%s'", split_rows[i].name, err.text);
         g_assert_null(r.key);
         g_assert_null(r.ca.item);
         fake_done(&f);
@@ -687,12 +687,47 @@ static void serve_est(struct peer *p, int n)
     }
 }
 
+/* The new certificate at work: it authenticates us, and the CA certificates that came authenticate the
+ * server. */
+static void assert_in_use(const struct transport *transport, const struct wait *wait,
+                          const struct authority *ca, const struct est_result *r)
+{
+    static const struct pki_spec server_spec = {.san = "DNS:" FQDN};
+    struct mef_error err = {0};
+    struct peer *p;
+    EVP_PKEY *key = pki_key(NULL);
+    X509 *cert = pki_issue(&server_spec, key, ca->cert, ca->key);
+    struct der_list chain = {0};
+    struct der pkcs8 = pki_key_der(key);
+    struct peer_spec proof = {.chain = &chain,
+                              .key = &pkcs8,
+                              .client_ca = &r->ca.item[0],
+                              .answer = "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"};
+    struct credential now = {.kind = CREDENTIAL_CERT, .key = r->key, .chain = &r->chain, .anchors = &r->ca};
+    struct primitive get = {.op = MEF_OP_RETRIEVE, .to = "//" FQDN "/-/x", .fr = ID, .rqi = "1", .rvi = "2a"};
+    struct endpoint to = {.fqdn = FQDN};
+    struct session *session = NULL;
+    struct answer a = {0};
+
+    pki_der(cert, &chain);
+    p = peer_start(&proof);
+    to.http_port = p->port;
+    g_assert_cmpint(transport->open(transport->ctx, &to, &now, wait, &session, &err), ==, 0);
+    g_assert_cmpint(transport->exchange(session, &get, wait, &a, &err), ==, 0);
+    g_assert_cmpuint(a.rsc, ==, 2000);
+    answer_clear(&a);
+    transport->close(session);
+    peer_stop(p);
+    der_list_clear(&chain);
+    free(pkcs8.data);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
 /* cacerts, csrattrs and simpleenroll over TLS-PSK with the tls-unique of the very connection; the certificate
  * then authenticates a handshake, with the CA certificates that came as anchors for the server. */
 static void test_over_tls(void)
 {
-    static const struct pki_spec server_spec = {.san = "DNS:" FQDN};
-
     for (int closing = 0; closing < 3; closing++) {
         struct server s = {.close_after_attributes = closing == 1, .close_always = closing == 2};
         struct peer_spec spec = {
@@ -740,38 +775,7 @@ static void test_over_tls(void)
         g_assert_cmpint(s.wrong, ==, 0);
         g_assert_cmpint(peer_count(p, &p->handshakes), ==, 1 + closing);
         peer_stop(p);
-        {
-            /* The new certificate at work. */
-            EVP_PKEY *key = pki_key(NULL);
-            X509 *cert = pki_issue(&server_spec, key, s.ca.cert, s.ca.key);
-            struct der_list chain = {0};
-            struct der pkcs8 = pki_key_der(key);
-            struct peer_spec proof = {.chain = &chain,
-                                      .key = &pkcs8,
-                                      .client_ca = &r.ca.item[0],
-                                      .answer = "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"};
-            struct credential now = {
-                .kind = CREDENTIAL_CERT, .key = r.key, .chain = &r.chain, .anchors = &r.ca};
-            struct primitive get = {
-                .op = MEF_OP_RETRIEVE, .to = "//" FQDN "/-/x", .fr = ID, .rqi = "1", .rvi = "2a"};
-            struct endpoint to = {.fqdn = FQDN};
-            struct session *session = NULL;
-            struct answer a = {0};
-
-            pki_der(cert, &chain);
-            p = peer_start(&proof);
-            to.http_port = p->port;
-            g_assert_cmpint(transport.open(transport.ctx, &to, &now, &wait, &session, &err), ==, 0);
-            g_assert_cmpint(transport.exchange(session, &get, &wait, &a, &err), ==, 0);
-            g_assert_cmpuint(a.rsc, ==, 2000);
-            answer_clear(&a);
-            transport.close(session);
-            peer_stop(p);
-            der_list_clear(&chain);
-            free(pkcs8.data);
-            X509_free(cert);
-            EVP_PKEY_free(key);
-        }
+        assert_in_use(&transport, &wait, &s.ca, &r);
         est_result_clear(&r);
         secret_free(psk);
         net_free(net);
