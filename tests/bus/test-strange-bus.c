@@ -160,6 +160,13 @@ static void send_call(struct strange *b, const char *member, GVariant *params)
     g_object_unref(m);
 }
 
+static void set_uid_answer(struct strange *b, enum uid_answer a)
+{
+    g_mutex_lock(&b->lock);
+    b->uid = a;
+    g_mutex_unlock(&b->lock);
+}
+
 static bool replied(void *ctx)
 {
     struct strange *b = ctx;
@@ -189,7 +196,7 @@ static void test_uid(void)
     service_start(&s, b.address, NULL, 0);
     service_wait_up(&s);
     for (enum uid_answer a = UID_ERROR; a <= UID_TEXT; a++) {
-        b.uid = a;
+        set_uid_answer(&b, a);
         send_call(&b, "Change", g_variant_new("(u)", 1));
         expect_reply(&s, &b, "org.mefclient1.Error.NotAuthorized\n");
         send_call(&b, "Choose", g_variant_new("(u)", 1));
@@ -198,7 +205,7 @@ static void test_uid(void)
     g_assert_cmpuint(s.ran, ==, 0);
     g_assert_cmpuint(locked(&b, &b.uids), ==, 6);
     g_assert_true(service_saw(&s, "ACCESS_DENIED"));
-    b.uid = UID_ROOT;
+    set_uid_answer(&b, UID_ROOT);
     send_call(&b, "Change", g_variant_new("(u)", 1));
     expect_reply(&s, &b, "reply\n");
     /* Now it is known. */
