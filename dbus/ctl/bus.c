@@ -11,7 +11,7 @@
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 
-#define CALL_MS 25000         /* an answer of a healthy service */
+#define CALL_MS        25000  /* an answer of a healthy service */
 #define INTERACTIVE_MS 120000 /* somebody types a password for polkit meanwhile */
 
 static const struct {
@@ -56,10 +56,13 @@ int bus_left_ms(const struct ctl *c, int cap)
 static int say(struct ctl *c, const char *name, const char *text)
 {
     enum ctl_exit code = bus_exit_code(name);
-    const char *word = strncmp(name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0 ? name + strlen(ERROR_PREFIX) : name;
+    const char *word =
+        strncmp(name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0 ? name + strlen(ERROR_PREFIX) : name;
 
     if (streq(name, DBUS_ERROR_SERVICE_UNKNOWN) || streq(name, DBUS_ERROR_NAME_HAS_NO_OWNER))
-        return ctl_fail(c, code, word, "nobody owns '" BUS_NAME "' on this bus: start mef-agent, or name its bus with --bus");
+        return ctl_fail(c, code, word,
+                        "nobody owns '" BUS_NAME
+                        "' on this bus: start mef-agent, or name its bus with --bus");
     if (streq(name, DBUS_ERROR_NO_REPLY) && c->conn && !dbus_connection_get_is_connected(c->conn))
         return ctl_fail(c, CTL_NO_SERVICE, word, "the bus went away");
     if (streq(name, DBUS_ERROR_NO_REPLY))
@@ -168,12 +171,14 @@ static int first_value(struct ctl *c, DBusMessage *m, json_t **ret)
 int bus_objects(struct ctl *c, json_t **ret)
 {
     json_t *v = NULL;
-    int r = first_value(c, bus_method(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"), &v);
+    int r =
+        first_value(c, bus_method(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"), &v);
     if (r != 0)
         return r;
     if (!json_is_object(v)) {
         json_decref(v);
-        return ctl_fail(c, CTL_FAILED, "Failed", "the service answered GetManagedObjects with something else");
+        return ctl_fail(c, CTL_FAILED, "Failed",
+                        "the service answered GetManagedObjects with something else");
     }
     *ret = v;
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mefctl: the table of commands, and how the program begins and ends (interfaces.md 4). All but main() itself,
- * so that tests can link it. Thread: one. */
+/* mefctl: the table of commands, and how the program begins and ends (interfaces.md 4). All but main()
+ * itself, so that tests can link it. Thread: one. */
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -17,8 +17,8 @@
 #define ANY 64
 
 static const enum ctl_option add_options[] = {
-    OPTION_HTTP_PORT, OPTION_COAP_PORT, OPTION_WEBSOCKET_PORT, OPTION_KPM_ID, OPTION_CERT_FINGERPRINT,
-    OPTION_TRUST_ANCHOR, OPTION_NAME, OPTION_EXPIRES, OPTION_LABEL, OPTION_MAX_,
+    OPTION_HTTP_PORT,    OPTION_COAP_PORT, OPTION_WEBSOCKET_PORT, OPTION_KPM_ID, OPTION_CERT_FINGERPRINT,
+    OPTION_TRUST_ANCHOR, OPTION_NAME,      OPTION_EXPIRES,        OPTION_LABEL,  OPTION_MAX_,
 };
 static const enum ctl_option job_options[] = {OPTION_CANCEL, OPTION_MAX_};
 

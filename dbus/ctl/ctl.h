@@ -12,22 +12,22 @@
 
 #include "plugin/base/cleanup.h"
 
-#define BUS_NAME "org.mefclient1"
-#define ROOT_PATH "/org/mefclient1"
-#define TREE_PATH "/org/mefclient1/mo"
-#define LOG_PATH "/org/freedesktop/LogControl1"
-#define MANAGER_INTERFACE "org.mefclient1.Manager"
-#define TREE_INTERFACE "org.mefclient1.Tree"
-#define LOG_INTERFACE "org.freedesktop.LogControl1"
+#define BUS_NAME             "org.mefclient1"
+#define ROOT_PATH            "/org/mefclient1"
+#define TREE_PATH            "/org/mefclient1/mo"
+#define LOG_PATH             "/org/freedesktop/LogControl1"
+#define MANAGER_INTERFACE    "org.mefclient1.Manager"
+#define TREE_INTERFACE       "org.mefclient1.Tree"
+#define LOG_INTERFACE        "org.freedesktop.LogControl1"
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
-#define ERROR_PREFIX "org.mefclient1.Error."
+#define ERROR_PREFIX         "org.mefclient1.Error."
 
 /* Exit codes (interfaces.md 4). */
 enum ctl_exit {
     CTL_OK = 0,
-    CTL_FAILED = 1,         /* an operation or a job failed */
+    CTL_FAILED = 1, /* an operation or a job failed */
     CTL_USAGE = 2,
-    CTL_NO_SERVICE = 3,     /* no bus, or nobody owns the name */
+    CTL_NO_SERVICE = 3, /* no bus, or nobody owns the name */
     CTL_NOT_AUTHORIZED = 4,
     CTL_NOT_FOUND = 5,
     CTL_TIMED_OUT = 6,
@@ -36,9 +36,22 @@ enum ctl_exit {
 /* ---- command line (options.c) ------------------------------------------------------------------------- */
 
 enum ctl_option {
-    OPTION_BUS, OPTION_JSON, OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_HELP, OPTION_VERSION,
-    OPTION_HTTP_PORT, OPTION_COAP_PORT, OPTION_WEBSOCKET_PORT, OPTION_KPM_ID, OPTION_CERT_FINGERPRINT,
-    OPTION_TRUST_ANCHOR, OPTION_NAME, OPTION_EXPIRES, OPTION_LABEL, OPTION_CANCEL,
+    OPTION_BUS,
+    OPTION_JSON,
+    OPTION_NO_WAIT,
+    OPTION_TIMEOUT,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_HTTP_PORT,
+    OPTION_COAP_PORT,
+    OPTION_WEBSOCKET_PORT,
+    OPTION_KPM_ID,
+    OPTION_CERT_FINGERPRINT,
+    OPTION_TRUST_ANCHOR,
+    OPTION_NAME,
+    OPTION_EXPIRES,
+    OPTION_LABEL,
+    OPTION_CANCEL,
     OPTION_MAX_
 };
 
@@ -59,19 +72,19 @@ struct ctl_command;
 
 struct ctl_args {
     const struct ctl_command *command; /* NULL: none was given */
-    char **word; /* what is neither option nor command; points into argv */
+    char **word;                       /* what is neither option nor command; points into argv */
     size_t words;
     bool given[OPTION_MAX_];
-    const char *text[OPTION_MAX_];     /* not of flags */
-    uint64_t number[OPTION_MAX_];      /* of ports, numbers and seconds */
+    const char *text[OPTION_MAX_]; /* not of flags */
+    uint64_t number[OPTION_MAX_];  /* of ports, numbers and seconds */
     const char *labels[CTL_LABELS_MAX];
     size_t n_labels;
 };
 
 struct ctl_command {
     const char *name;
-    const char *words; /* as help shows them */
-    size_t min, max;   /* number of words */
+    const char *words;              /* as help shows them */
+    size_t min, max;                /* number of words */
     const enum ctl_option *options; /* beside the global ones; ends in OPTION_MAX_; may be NULL */
     int (*run)(struct ctl *c, const struct ctl_args *a); /* an exit code */
     const char *help;
@@ -89,8 +102,8 @@ void options_help(FILE *to);
 struct ctl {
     const char *bus; /* NULL: the system bus */
     bool json, no_wait;
-    bool tty;        /* stderr is a terminal: progress bars */
-    bool utf8;       /* stdout may draw lines */
+    bool tty;          /* stderr is a terminal: progress bars */
+    bool utf8;         /* stdout may draw lines */
     uint64_t deadline; /* CLOCK_MONOTONIC; DEADLINE_NONE without --timeout */
     DBusConnection *conn;
 };
@@ -137,19 +150,20 @@ bool value_put_list(DBusMessageIter *dict, const char *key, const char *const *i
 
 /* Interface `name` (without "org.mefclient1.") of an object, or NULL. Borrowed. */
 json_t *object_interface(json_t *objects, const char *path, const char *name);
-const char *property_text(json_t *interface, const char *name);  /* "" when absent */
-uint64_t property_number(json_t *interface, const char *name);   /* 0 when absent */
+const char *property_text(json_t *interface, const char *name); /* "" when absent */
+uint64_t property_number(json_t *interface, const char *name);  /* 0 when absent */
 bool property_true(json_t *interface, const char *name);
 /* The paths that have interface `name`, sorted; an array of strings, owned by the caller. */
 json_t *objects_with(json_t *objects, const char *name);
 /* The properties of interface `name` of each object that has it, with the path as "Object". */
 json_t *objects_list(json_t *objects, const char *name);
 
-/* The node that a person means: bus path, objectPath in any form, TYPE/NAME, or a NAME that only one node has.
- * 0; CTL_NOT_FOUND; CTL_FAILED when several fit. `ret` is borrowed; `why` gets a sentence. */
+/* The node that a person means: bus path, objectPath in any form, TYPE/NAME, or a NAME that only one node
+ * has. 0; CTL_NOT_FOUND; CTL_FAILED when several fit. `ret` is borrowed; `why` gets a sentence. */
 int objects_find_node(json_t *objects, const char *what, const char **ret, char *why, size_t why_size);
 /* The registration: bus path, label, or FQDN of only one. */
-int objects_find_registration(json_t *objects, const char *what, const char **ret, char *why, size_t why_size);
+int objects_find_registration(json_t *objects, const char *what, const char **ret, char *why,
+                              size_t why_size);
 /* The last part of a bus path with _xx turned back, malloc'ed. */
 char *object_label(const char *path);
 
@@ -195,18 +209,18 @@ int job_follow(struct ctl *c, const char *job, json_t *result, const char *done_
 
 /* ---- commands ----------------------------------------------------------------------------------------- */
 
-int run_status(struct ctl *c, const struct ctl_args *a);        /* show.c */
+int run_status(struct ctl *c, const struct ctl_args *a); /* show.c */
 int run_registrations(struct ctl *c, const struct ctl_args *a);
 int run_credentials(struct ctl *c, const struct ctl_args *a);
 int run_jobs(struct ctl *c, const struct ctl_args *a);
 int run_log_level(struct ctl *c, const struct ctl_args *a);
-int run_tree(struct ctl *c, const struct ctl_args *a);          /* tree.c */
+int run_tree(struct ctl *c, const struct ctl_args *a); /* tree.c */
 int run_graph(struct ctl *c, const struct ctl_args *a);
-int run_add(struct ctl *c, const struct ctl_args *a);           /* do.c */
+int run_add(struct ctl *c, const struct ctl_args *a); /* do.c */
 int run_poll(struct ctl *c, const struct ctl_args *a);
 int run_delete(struct ctl *c, const struct ctl_args *a);
 int run_process(struct ctl *c, const struct ctl_args *a);
-int run_import(struct ctl *c, const struct ctl_args *a);        /* transfer.c */
+int run_import(struct ctl *c, const struct ctl_args *a); /* transfer.c */
 int run_export(struct ctl *c, const struct ctl_args *a);
-int run_watch(struct ctl *c, const struct ctl_args *a);         /* watch.c */
+int run_watch(struct ctl *c, const struct ctl_args *a); /* watch.c */
 int run_timeline(struct ctl *c, const struct ctl_args *a);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The commands of mefctl that change something: add, poll, delete, process. Each subscribes to the signals
- * first, calls, and follows the job that the call answers with. Ownership: each function owns what it builds. */
+ * first, calls, and follows the job that the call answers with. Ownership: each function owns what it builds.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,7 +53,8 @@ static const struct {
     {OPTION_NAME, "Name", DBUS_TYPE_STRING},
 };
 
-static bool add_options(DBusMessageIter *dict, const struct ctl_args *a, const char *anchor, dbus_uint64_t expires)
+static bool add_options(DBusMessageIter *dict, const struct ctl_args *a, const char *anchor,
+                        dbus_uint64_t expires)
 {
     bool ok = true;
 
@@ -61,7 +63,8 @@ static bool add_options(DBusMessageIter *dict, const struct ctl_args *a, const c
         dbus_uint16_t port = (dbus_uint16_t)a->number[o];
         if (a->given[o])
             ok = value_put(dict, add_keys[k].key, add_keys[k].type,
-                           add_keys[k].type == DBUS_TYPE_UINT16 ? (const void *)&port : (const void *)&a->text[o]);
+                           add_keys[k].type == DBUS_TYPE_UINT16 ? (const void *)&port
+                                                                : (const void *)&a->text[o]);
     }
     if (ok && expires)
         ok = value_put(dict, "ExpirationTime", DBUS_TYPE_UINT64, &expires);
@@ -127,8 +130,9 @@ int run_add(struct ctl *c, const struct ctl_args *a)
         r = parse_expires(a->text[OPTION_EXPIRES], now_realtime(), &t);
         if (r < 0)
             return ctl_fail(c, CTL_USAGE, "InvalidArguments",
-                            r == -ERANGE ? "--expires '%s' is not in the future"
-                                         : "--expires takes 2030-01-31, 20300131T235959, P30D or seconds, not '%s'",
+                            r == -ERANGE
+                                ? "--expires '%s' is not in the future"
+                                : "--expires takes 2030-01-31, 20300131T235959, P30D or seconds, not '%s'",
                             a->text[OPTION_EXPIRES]);
         expires = t;
     }
@@ -143,8 +147,8 @@ int run_add(struct ctl *c, const struct ctl_args *a)
     dbus_message_iter_init_append(m, &i);
     if (!dbus_message_iter_append_basic(&i, DBUS_TYPE_STRING, &a->word[0]) ||
         !dbus_message_iter_append_basic(&i, DBUS_TYPE_STRING, &a->word[1]) ||
-        !dbus_message_iter_open_container(&i, DBUS_TYPE_ARRAY, "{sv}", &dict) || !add_options(&dict, a, anchor, expires) ||
-        !dbus_message_iter_close_container(&i, &dict))
+        !dbus_message_iter_open_container(&i, DBUS_TYPE_ARRAY, "{sv}", &dict) ||
+        !add_options(&dict, a, anchor, expires) || !dbus_message_iter_close_container(&i, &dict))
         return no_memory(c, m);
     return call_and_follow(c, m, "Registered:");
 }
@@ -166,8 +170,8 @@ static DBusMessage *plain_method(const char *path, const char *interface, const 
     return m;
 }
 
-static int find(struct ctl *c, const char *what, int (*finder)(json_t *, const char *, const char **, char *, size_t),
-                char **ret)
+static int find(struct ctl *c, const char *what,
+                int (*finder)(json_t *, const char *, const char **, char *, size_t), char **ret)
 {
     json_t *objects = NULL;
     const char *path = NULL;
@@ -243,7 +247,8 @@ int run_process(struct ctl *c, const struct ctl_args *a)
 
     for (size_t k = 1; k < a->words; k++)
         if (!strchr(a->word[k], '=') || a->word[k][0] == '=')
-            return ctl_fail(c, CTL_USAGE, "InvalidArguments", "'%s' is not of the form KEY=VALUE", a->word[k]);
+            return ctl_fail(c, CTL_USAGE, "InvalidArguments", "'%s' is not of the form KEY=VALUE",
+                            a->word[k]);
     r = find(c, a->word[0], objects_find_node, &path);
     if (r != 0)
         return r;
@@ -261,7 +266,8 @@ int run_process(struct ctl *c, const struct ctl_args *a)
     r = bus_call(c, m, &reply);
     if (r != 0)
         return r;
-    ok = dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &code, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID);
+    ok = dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &code, DBUS_TYPE_STRING, &name,
+                               DBUS_TYPE_INVALID);
     if (!ok)
         r = ctl_fail(c, CTL_FAILED, "Failed", "the service answered with something else than a status");
     else if (c->json)

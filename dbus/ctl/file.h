@@ -4,6 +4,6 @@
 
 #include <stddef.h>
 
-/* The whole file, NUL-terminated, malloc'ed; "-" is the standard input. -E2BIG above `max` octets, -EISDIR and
- * the errors of open(2) and read(2). */
+/* The whole file, NUL-terminated, malloc'ed; "-" is the standard input. -E2BIG above `max` octets, -EISDIR
+ * and the errors of open(2) and read(2). */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);

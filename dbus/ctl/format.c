@@ -98,25 +98,30 @@ static int add_value(struct buf *b, const json_t *v, unsigned depth)
     int r = 0;
 
     switch (json_typeof(v)) {
-    case JSON_STRING: return add_text(b, json_string_value(v));
-    case JSON_INTEGER: return buf_addf(b, "%lld", (long long)json_integer_value(v));
-    case JSON_REAL: return buf_addf(b, "%.4g", json_real_value(v));
-    case JSON_TRUE: return buf_adds(b, "yes");
-    case JSON_FALSE: return buf_adds(b, "no");
-    case JSON_NULL: return buf_adds(b, "-");
+    case JSON_STRING:
+        return add_text(b, json_string_value(v));
+    case JSON_INTEGER:
+        return buf_addf(b, "%lld", (long long)json_integer_value(v));
+    case JSON_REAL:
+        return buf_addf(b, "%.4g", json_real_value(v));
+    case JSON_TRUE:
+        return buf_adds(b, "yes");
+    case JSON_FALSE:
+        return buf_adds(b, "no");
+    case JSON_NULL:
+        return buf_adds(b, "-");
     case JSON_ARRAY:
         r = depth ? buf_adds(b, "[") : 0;
-        json_array_foreach (v, i, item)
-            if (r == 0 && (r = i ? buf_adds(b, depth ? "," : " ") : 0) == 0)
-                r = add_value(b, item, depth + 1);
+        json_array_foreach(v, i, item) if (r == 0 && (r = i ? buf_adds(b, depth ? "," : " ") : 0) == 0) r =
+            add_value(b, item, depth + 1);
         return r == 0 && depth ? buf_adds(b, "]") : r;
     case JSON_OBJECT:
     default:
         r = depth ? buf_adds(b, "{") : 0;
-        json_object_foreach ((json_t *)v, key, item)
-            if (r == 0 && (r = i++ ? buf_adds(b, " ") : 0) == 0 && (r = buf_adds(b, key)) == 0 &&
-                (r = buf_adds(b, "=")) == 0)
-                r = add_value(b, item, depth + 1);
+        json_object_foreach((json_t *)v, key, item) if (r == 0 && (r = i++ ? buf_adds(b, " ") : 0) == 0 &&
+                                                        (r = buf_adds(b, key)) == 0 &&
+                                                        (r = buf_adds(b, "=")) == 0) r =
+            add_value(b, item, depth + 1);
         return r == 0 && depth ? buf_adds(b, "}") : r;
     }
 }
@@ -202,8 +207,9 @@ static int parse_date(const char *s, int64_t *ret)
         s++;
     if (*s || year < 0 || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0)
         return -EINVAL;
-    snprintf(compact, sizeof(compact), "%04u%02u%02uT%02u%02u%02u", (unsigned)year % 10000, (unsigned)month % 100,
-             (unsigned)day % 100, (unsigned)hour % 100, (unsigned)minute % 100, (unsigned)second % 100);
+    snprintf(compact, sizeof(compact), "%04u%02u%02uT%02u%02u%02u", (unsigned)year % 10000,
+             (unsigned)month % 100, (unsigned)day % 100, (unsigned)hour % 100, (unsigned)minute % 100,
+             (unsigned)second % 100);
     return timestamp_parse(compact, ret);
 }
 

@@ -10,18 +10,18 @@
 #include "plugin/base/cancel.h"
 #include "plugin/base/str.h"
 
-#define BAR_WIDTH 24
-#define TICK_MS 1000
+#define BAR_WIDTH   24
+#define TICK_MS     1000
 #define REREAD_USEC UINT64_C(5000000) /* a signal can be lost when the bus drops it: look again */
 
 struct waiting {
     struct ctl *c;
     const char *path;
-    json_t *job;          /* its properties */
-    char result[16];      /* of JobRemoved or Finished */
-    char shown[256];      /* the last line that was printed */
-    bool drawn;           /* a bar stands on the terminal */
-    bool gone;            /* the service left the bus */
+    json_t *job;     /* its properties */
+    char result[16]; /* of JobRemoved or Finished */
+    char shown[256]; /* the last line that was printed */
+    bool drawn;      /* a bar stands on the terminal */
+    bool gone;       /* the service left the bus */
 };
 
 static bool ended(const char *state)
@@ -56,7 +56,8 @@ static void show(struct waiting *w)
         format_relative(until, (uint64_t)now_realtime(), when);
     if (count)
         snprintf(steps, sizeof(steps), " %llu/%llu", (unsigned long long)index, (unsigned long long)count);
-    snprintf(line, sizeof(line), "%s%s %s", property_text(w->job, "Operation"), steps, property_text(w->job, "Step"));
+    snprintf(line, sizeof(line), "%s%s %s", property_text(w->job, "Operation"), steps,
+             property_text(w->job, "Step"));
     str_make_printable(line);
     if (w->c->tty) {
         format_bar(fraction, BAR_WIDTH, bar);
@@ -87,7 +88,8 @@ static void take(struct waiting *w, DBusMessage *m)
         json_object_set_new(w->job, "Error", error);
         if (json_string_value(json_array_get(arguments, 0)))
             snprintf(w->result, sizeof(w->result), "%s", json_string_value(json_array_get(arguments, 0)));
-    } else if (streq0(path, w->path) && dbus_message_is_signal(m, PROPERTIES_INTERFACE, "PropertiesChanged") &&
+    } else if (streq0(path, w->path) &&
+               dbus_message_is_signal(m, PROPERTIES_INTERFACE, "PropertiesChanged") &&
                streq0(json_string_value(json_array_get(arguments, 0)), "org.mefclient1.Job"))
         json_object_update(w->job, json_array_get(arguments, 1));
     json_decref(arguments);
@@ -131,10 +133,13 @@ static int outcome(struct waiting *w)
     if (streq(result, "done"))
         return CTL_OK;
     if (!text || !*text)
-        text = streq(result, "cancelled") ? "it was cancelled" : streq(result, "timed-out") ? "it took too long" : "no reason was given";
-    return ctl_fail(w->c, streq(result, "timed-out") ? CTL_TIMED_OUT : CTL_FAILED, name && *name ? name : "Failed",
-                    "%s (job %llu) did not succeed: %s",
-                    *property_text(w->job, "Operation") ? property_text(w->job, "Operation") : "the operation",
+        text = streq(result, "cancelled")   ? "it was cancelled"
+               : streq(result, "timed-out") ? "it took too long"
+                                            : "no reason was given";
+    return ctl_fail(w->c, streq(result, "timed-out") ? CTL_TIMED_OUT : CTL_FAILED,
+                    name && *name ? name : "Failed", "%s (job %llu) did not succeed: %s",
+                    *property_text(w->job, "Operation") ? property_text(w->job, "Operation")
+                                                        : "the operation",
                     (unsigned long long)property_number(w->job, "Id"), text);
 }
 
@@ -186,7 +191,8 @@ int job_wait(struct ctl *c, const char *job, json_t **ret)
     int r = w.job ? wait_loop(&w) : ctl_fail(c, CTL_FAILED, "NoMemory", "out of memory");
 
     if (r == 0)
-        json_object_set_new(w.job, "Result", json_string(*w.result ? w.result : property_text(w.job, "State")));
+        json_object_set_new(w.job, "Result",
+                            json_string(*w.result ? w.result : property_text(w.job, "State")));
     if (ret && r == 0)
         *ret = w.job;
     else

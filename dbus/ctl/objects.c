@@ -49,9 +49,7 @@ json_t *objects_with(json_t *objects, const char *name)
         json_decref(list);
         return NULL;
     }
-    json_object_foreach (objects, key, value)
-        if (object_interface(objects, key, name))
-            path[k++] = key;
+    json_object_foreach(objects, key, value) if (object_interface(objects, key, name)) path[k++] = key;
     qsort(path, k, sizeof(*path), by_path);
     for (size_t i = 0; i < k; i++)
         if (json_array_append_new(list, json_string(path[i])) < 0) {
@@ -66,7 +64,8 @@ json_t *objects_list(json_t *objects, const char *name)
     json_t *paths = objects_with(objects, name), *list = json_array(), *path;
     size_t i;
 
-    json_array_foreach (paths, i, path) {
+    json_array_foreach(paths, i, path)
+    {
         json_t *item = json_copy(object_interface(objects, json_string_value(path), name));
         if (!item || json_object_set(item, "Object", path) < 0 || json_array_append_new(list, item) < 0) {
             json_decref(list);
@@ -86,9 +85,7 @@ static bool list_holds(const json_t *list, const char *s)
 {
     const json_t *item;
     size_t i;
-    json_array_foreach (list, i, item)
-        if (streq0(json_string_value(item), s))
-            return true;
+    json_array_foreach(list, i, item) if (streq0(json_string_value(item), s)) return true;
     return false;
 }
 
@@ -121,7 +118,8 @@ static int find(json_t *objects, const char *name, int (*fits)(const char *, jso
     json_t *value;
     int n = 0;
 
-    json_object_foreach (objects, key, value) {
+    json_object_foreach(objects, key, value)
+    {
         json_t *interface = object_interface(objects, key, name);
         int fit = interface ? fits(key, interface, what) : 0;
         if (fit == 2) {

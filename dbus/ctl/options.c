@@ -19,10 +19,12 @@ const struct option_row ctl_options[OPTION_MAX_] = {
     {OPTION_COAP_PORT, "coap-port", OPTION_PORT, "N", "port of the MEF for CoAP over DTLS"},
     {OPTION_WEBSOCKET_PORT, "websocket-port", OPTION_PORT, "N", "port of the MEF for WebSocket"},
     {OPTION_KPM_ID, "kpm-id", OPTION_TEXT, "I", "identifier of the pre-shared key in the token"},
-    {OPTION_CERT_FINGERPRINT, "cert-fingerprint", OPTION_TEXT, "F", "use the certificate with this fingerprint"},
+    {OPTION_CERT_FINGERPRINT, "cert-fingerprint", OPTION_TEXT, "F",
+     "use the certificate with this fingerprint"},
     {OPTION_TRUST_ANCHOR, "trust-anchor", OPTION_TEXT, "FILE", "PEM file with the trust anchor of the MEF"},
     {OPTION_NAME, "name", OPTION_TEXT, "N", "name of the new node"},
-    {OPTION_EXPIRES, "expires", OPTION_TEXT, "T", "when the registration shall expire: a time, or P30D from now"},
+    {OPTION_EXPIRES, "expires", OPTION_TEXT, "T",
+     "when the registration shall expire: a time, or P30D from now"},
     {OPTION_LABEL, "label", OPTION_LIST, "L", "a label, may be given several times"},
     {OPTION_CANCEL, "cancel", OPTION_NUMBER, "N", "cancel the job with this number"},
 };
@@ -37,7 +39,8 @@ static bool takes(const struct ctl_command *command, enum ctl_option id)
     return false;
 }
 
-static int set(struct ctl_args *a, const struct option_row *row, const char *value, char *why, size_t why_size)
+static int set(struct ctl_args *a, const struct option_row *row, const char *value, char *why,
+               size_t why_size)
 {
     uint64_t max = row->kind == OPTION_PORT ? 65535 : row->kind == OPTION_SECONDS ? 1000000000 : UINT32_MAX;
 

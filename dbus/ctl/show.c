@@ -31,7 +31,8 @@ static int registration_row(struct table *t, json_t *objects, json_t *registrati
     format_relative(property_number(registration, "NextPoll"), now, next);
     format_time(property_number(registration, "ExpiresAt"), expires);
     if (last)
-        snprintf(command, sizeof(command), "%s %s", property_text(last, "Class"), property_text(last, "Status"));
+        snprintf(command, sizeof(command), "%s %s", property_text(last, "Class"),
+                 property_text(last, "Status"));
     else
         snprintf(command, sizeof(command), "%s", property_text(registration, "LastCommandId"));
     return table_add(t, label) < 0 || table_add(t, property_text(registration, "State")) < 0 ||
@@ -51,15 +52,14 @@ static int print_registrations(struct ctl *c, json_t *objects)
 
     for (size_t k = 0; r == 0 && k < ELEMENTS(heads); k++)
         r = table_add(&t, heads[k]);
-    json_array_foreach (list, i, item)
-        if (r == 0)
-            r = registration_row(&t, objects, item);
+    json_array_foreach(list, i, item) if (r == 0) r = registration_row(&t, objects, item);
     if (r == 0 && json_array_size(list) == 0)
         puts("No registrations. Add one with: mefctl add FQDN ADMIN");
     else if (r == 0)
         table_print(&t, stdout);
     /* What went wrong last, in its own words. */
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         json_t *error = json_object_get(item, "LastError");
         const char *text = json_string_value(json_array_get(error, 1));
         _cleanup_(freep) char *label = object_label(property_text(item, "Object"));
@@ -89,8 +89,7 @@ static unsigned running(json_t *objects)
     unsigned n = 0;
     size_t i;
 
-    json_array_foreach (list, i, item)
-        n += property_number(item, "FinishedAt") == 0;
+    json_array_foreach(list, i, item) n += property_number(item, "FinishedAt") == 0;
     json_decref(list);
     return n;
 }
@@ -123,14 +122,16 @@ int run_status(struct ctl *c, const struct ctl_args *a)
         r = ctl_print_json(c, all);
     } else {
         _cleanup_(freep) char *features = format_value(json_object_get(manager, "Features"));
-        printf("mefclient %s is %s (%s)\n", property_text(manager, "Version"), property_text(manager, "State"),
-               features ? features : "");
+        printf("mefclient %s is %s (%s)\n", property_text(manager, "Version"),
+               property_text(manager, "State"), features ? features : "");
         printf("Token: %s\nJobs under way: %u\n\n", property_text(manager, "TokenState"), running(objects));
-        json_array_foreach (json_object_get(manager, "Attention"), i, item) {
+        json_array_foreach(json_object_get(manager, "Attention"), i, item)
+        {
             const char *reason = json_string_value(json_array_get(item, 0));
             const char *object = json_string_value(json_array_get(item, 1));
             const char *text = json_string_value(json_array_get(item, 2));
-            printf("Needs attention: %s: %s (%s)\n%s", reason ? reason : "", text ? text : "", object ? object : "",
+            printf("Needs attention: %s: %s (%s)\n%s", reason ? reason : "", text ? text : "",
+                   object ? object : "",
                    i + 1 == json_array_size(json_object_get(manager, "Attention")) ? "\n" : "");
         }
         r = print_registrations(c, objects);
@@ -159,7 +160,8 @@ int run_credentials(struct ctl *c, const struct ctl_args *a)
     r = list ? 0 : -1;
     for (size_t k = 0; r == 0 && k < ELEMENTS(heads); k++)
         r = table_add(&t, heads[k]);
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         char expires[TIME_TEXT_MAX], users[16];
         const char *id = property_text(item, "CredentialId"), *path = property_text(item, "Object");
         _cleanup_(freep) char *label = object_label(path);
@@ -168,8 +170,10 @@ int run_credentials(struct ctl *c, const struct ctl_args *a)
         snprintf(users, sizeof(users), "%zu", json_array_size(json_object_get(item, "UsedBy")));
         if (r == 0 &&
             (table_add(&t, property_text(item, "Kind")) < 0 || table_add(&t, *id ? id : label) < 0 ||
-             table_add(&t, *property_text(item, "Subject") ? property_text(item, "Subject") : property_text(item, "SubjectId")) < 0 ||
-             table_add(&t, expires) < 0 || table_add(&t, users) < 0 || table_add(&t, property_text(item, "Uri")) < 0))
+             table_add(&t, *property_text(item, "Subject") ? property_text(item, "Subject")
+                                                           : property_text(item, "SubjectId")) < 0 ||
+             table_add(&t, expires) < 0 || table_add(&t, users) < 0 ||
+             table_add(&t, property_text(item, "Uri")) < 0))
             r = -1;
     }
     if (r == 0 && json_array_size(list) == 0)
@@ -205,9 +209,10 @@ static int job_row(struct table *t, json_t *job)
 {
     char id[24], bar[16 + 3], step[160], started[TIME_TEXT_MAX];
     uint64_t index = property_number(job, "StepIndex"), count = property_number(job, "StepCount");
-    double fraction = property_true(job, "ProgressValid") ? json_number_value(json_object_get(job, "Progress"))
-                      : count                             ? (double)index / (double)count
-                                                          : 0;
+    double fraction = property_true(job, "ProgressValid")
+                          ? json_number_value(json_object_get(job, "Progress"))
+                      : count ? (double)index / (double)count
+                              : 0;
 
     snprintf(id, sizeof(id), "%llu", (unsigned long long)property_number(job, "Id"));
     format_bar(streq(property_text(job, "State"), "done") ? 1 : fraction, 16, bar);
@@ -246,14 +251,13 @@ int run_jobs(struct ctl *c, const struct ctl_args *a)
     r = list ? 0 : -1;
     for (size_t k = 0; r == 0 && k < ELEMENTS(heads); k++)
         r = table_add(&t, heads[k]);
-    json_array_foreach (list, i, item)
-        if (r == 0)
-            r = job_row(&t, item);
+    json_array_foreach(list, i, item) if (r == 0) r = job_row(&t, item);
     if (r == 0 && json_array_size(list) == 0)
         puts("No jobs.");
     else if (r == 0)
         table_print(&t, stdout);
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *text = json_string_value(json_array_get(json_object_get(item, "Error"), 1));
         if (r == 0 && text && *text)
             printf("job %llu: %s\n", (unsigned long long)property_number(item, "Id"), text);

@@ -44,7 +44,8 @@ static void draw_text(struct drawing *d, const char *path, json_t *node)
     if (*state)
         fprintf(d->to, " [%s]", state);
     for (size_t i = 0; i < ELEMENTS(telling); i++) {
-        json_t *v = json_object_get(object_interface(d->objects, path, telling[i].interface), telling[i].property);
+        json_t *v =
+            json_object_get(object_interface(d->objects, path, telling[i].interface), telling[i].property);
         if (json_is_string(v) && *json_string_value(v))
             fprintf(d->to, " %s%s", telling[i].before, json_string_value(v));
         else if (json_is_integer(v) && json_integer_value(v) != 0)
@@ -74,7 +75,8 @@ static void draw(struct drawing *d, const char *path, size_t depth)
     d->above[depth] = path;
     children = json_object_get(node, "Children");
     n = json_array_size(children);
-    json_array_foreach (children, i, child) {
+    json_array_foreach(children, i, child)
+    {
         const char *to = json_string_value(child);
         bool circle = depth + 2 >= DEPTH_MAX;
         for (size_t k = 0; to && k <= depth; k++)
@@ -87,7 +89,8 @@ static void draw(struct drawing *d, const char *path, size_t depth)
 
 int tree_draw(json_t *objects, bool utf8, FILE *to)
 {
-    struct drawing d = {.objects = objects, .to = to,
+    struct drawing d = {.objects = objects,
+                        .to = to,
                         .tee = utf8 ? "\u251c\u2500 " : "|- ",
                         .corner = utf8 ? "\u2514\u2500 " : "`- ",
                         .bar = utf8 ? "\u2502  " : "|  "};
@@ -99,15 +102,18 @@ int tree_draw(json_t *objects, bool utf8, FILE *to)
         json_decref(roots);
         return -ENOMEM;
     }
-    json_array_foreach (paths, i, path) {
-        const char *parent = property_text(object_interface(objects, json_string_value(path), "Node"), "Parent");
+    json_array_foreach(paths, i, path)
+    {
+        const char *parent =
+            property_text(object_interface(objects, json_string_value(path), "Node"), "Parent");
         if (!object_interface(objects, parent, "Node"))
             json_array_append(roots, path);
     }
     n = json_array_size(roots);
     fputs(n ? "./DCFG\n" : "./DCFG (empty)\n", to);
     d.above[0] = "";
-    json_array_foreach (roots, i, path) {
+    json_array_foreach(roots, i, path)
+    {
         d.last[1] = i + 1 == n;
         draw(&d, json_string_value(path), 1);
     }
@@ -136,7 +142,8 @@ int tree_graph(json_t *objects, FILE *to)
     if (!paths)
         return -ENOMEM;
     fputs("digraph mo {\n  rankdir=LR;\n  node [shape=box];\n", to);
-    json_array_foreach (paths, i, path) {
+    json_array_foreach(paths, i, path)
+    {
         json_t *node = object_interface(objects, json_string_value(path), "Node");
         char label[256];
         snprintf(label, sizeof(label), "%s/%s [%s]", property_text(node, "Type"), property_text(node, "Name"),
@@ -146,7 +153,8 @@ int tree_graph(json_t *objects, FILE *to)
         fputs(" [label=", to);
         quoted(label, to);
         fputs("];\n", to);
-        json_array_foreach (json_object_get(node, "Children"), k, child) {
+        json_array_foreach(json_object_get(node, "Children"), k, child)
+        {
             fputs("  ", to);
             quoted(json_string_value(path), to);
             fputs(" -> ", to);
@@ -165,12 +173,13 @@ static json_t *nodes(json_t *objects)
     json_t *list = objects_list(objects, "Node"), *node;
     size_t i;
 
-    json_array_foreach (list, i, node) {
+    json_array_foreach(list, i, node)
+    {
         const char *key, *path = property_text(node, "Object");
         json_t *interfaces = json_object_get(objects, path), *value, *attributes = json_object();
-        json_object_foreach (interfaces, key, value)
-            if (strncmp(key, "org.mefclient1.", 15) == 0 && !streq(key, "org.mefclient1.Node"))
-                json_object_update(attributes, value);
+        json_object_foreach(interfaces, key, value) if (strncmp(key, "org.mefclient1.", 15) == 0 &&
+                                                        !streq(key, "org.mefclient1.Node"))
+            json_object_update(attributes, value);
         if (json_object_set_new(node, "Attributes", attributes) < 0) {
             json_decref(list);
             return NULL;

@@ -30,7 +30,8 @@ static json_t *read_dict(DBusMessageIter *i)
     json_t *object = json_object();
 
     dbus_message_iter_recurse(i, &sub);
-    for (; object && dbus_message_iter_get_arg_type(&sub) == DBUS_TYPE_DICT_ENTRY; dbus_message_iter_next(&sub)) {
+    for (; object && dbus_message_iter_get_arg_type(&sub) == DBUS_TYPE_DICT_ENTRY;
+         dbus_message_iter_next(&sub)) {
         json_t *key, *value;
         char number[32];
         const char *name;
@@ -94,17 +95,28 @@ json_t *value_read(DBusMessageIter *i)
     switch (type) {
     case DBUS_TYPE_STRING:
     case DBUS_TYPE_OBJECT_PATH:
-    case DBUS_TYPE_SIGNATURE: return json_string(v.str);
-    case DBUS_TYPE_BOOLEAN: return json_boolean(v.bool_val);
-    case DBUS_TYPE_BYTE: return json_integer(v.byt);
-    case DBUS_TYPE_INT16: return json_integer(v.i16);
-    case DBUS_TYPE_UINT16: return json_integer(v.u16);
-    case DBUS_TYPE_INT32: return json_integer(v.i32);
-    case DBUS_TYPE_UINT32: return json_integer(v.u32);
-    case DBUS_TYPE_INT64: return json_integer(v.i64);
-    case DBUS_TYPE_UINT64: return json_integer(v.u64 > INT64_MAX ? INT64_MAX : (json_int_t)v.u64);
-    case DBUS_TYPE_DOUBLE: return v.dbl - v.dbl == 0 ? json_real(v.dbl) : json_null(); /* NaN is no JSON */
-    default: return json_null();
+    case DBUS_TYPE_SIGNATURE:
+        return json_string(v.str);
+    case DBUS_TYPE_BOOLEAN:
+        return json_boolean(v.bool_val);
+    case DBUS_TYPE_BYTE:
+        return json_integer(v.byt);
+    case DBUS_TYPE_INT16:
+        return json_integer(v.i16);
+    case DBUS_TYPE_UINT16:
+        return json_integer(v.u16);
+    case DBUS_TYPE_INT32:
+        return json_integer(v.i32);
+    case DBUS_TYPE_UINT32:
+        return json_integer(v.u32);
+    case DBUS_TYPE_INT64:
+        return json_integer(v.i64);
+    case DBUS_TYPE_UINT64:
+        return json_integer(v.u64 > INT64_MAX ? INT64_MAX : (json_int_t)v.u64);
+    case DBUS_TYPE_DOUBLE:
+        return v.dbl - v.dbl == 0 ? json_real(v.dbl) : json_null(); /* NaN is no JSON */
+    default:
+        return json_null();
     }
 }
 
@@ -133,7 +145,8 @@ bool value_put(DBusMessageIter *dict, const char *key, int type, const void *val
            dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &key) &&
            dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, signature, &variant) &&
            dbus_message_iter_append_basic(&variant, type, value) &&
-           dbus_message_iter_close_container(&entry, &variant) && dbus_message_iter_close_container(dict, &entry);
+           dbus_message_iter_close_container(&entry, &variant) &&
+           dbus_message_iter_close_container(dict, &entry);
 }
 
 bool value_put_list(DBusMessageIter *dict, const char *key, const char *const *items, size_t n)
@@ -149,5 +162,6 @@ bool value_put_list(DBusMessageIter *dict, const char *key, const char *const *i
         if (!dbus_message_iter_append_basic(&list, DBUS_TYPE_STRING, &items[i]))
             return false;
     return dbus_message_iter_close_container(&variant, &list) &&
-           dbus_message_iter_close_container(&entry, &variant) && dbus_message_iter_close_container(dict, &entry);
+           dbus_message_iter_close_container(&entry, &variant) &&
+           dbus_message_iter_close_container(dict, &entry);
 }

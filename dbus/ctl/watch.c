@@ -31,12 +31,19 @@ static const struct kind {
     const char *tell[8];
 } kinds[] = {
     {"org.mefclient1.Manager", "manager", {"State", "TokenState", "NeedsAttention", "Attention"}},
-    {"org.mefclient1.Registration", "registration",
+    {"org.mefclient1.Registration",
+     "registration",
      {"State", "MefClientRegId", "ExpiresAt", "NextPoll", "RetryCount", "LastStatus", "LastError"}},
-    {"org.mefclient1.Command", "command", {"Class", "CommandId", "Status", "StatusCode", "Reissued", "Reported"}},
-    {"org.mefclient1.Job", "job", {"Operation", "State", "StepIndex", "StepCount", "Step", "WaitingUntil", "Error"}},
+    {"org.mefclient1.Command",
+     "command",
+     {"Class", "CommandId", "Status", "StatusCode", "Reissued", "Reported"}},
+    {"org.mefclient1.Job",
+     "job",
+     {"Operation", "State", "StepIndex", "StepCount", "Step", "WaitingUntil", "Error"}},
     {"org.mefclient1.Node", "node", {"Type", "Name", "Origin", "State", "LastStatusName"}},
-    {"org.mefclient1.Credential", "credential", {"Kind", "Subject", "CredentialId", "Uri", "NotAfter", "UsedBy"}},
+    {"org.mefclient1.Credential",
+     "credential",
+     {"Kind", "Subject", "CredentialId", "Uri", "NotAfter", "UsedBy"}},
     {"org.mefclient1.Token", "token", {"Label", "State"}},
 };
 
@@ -56,10 +63,12 @@ static const char *transaction_of(struct watch *w, const char *path)
         json_t *interface = object_interface(w->objects, path, own[i]);
         const char *s = property_text(interface, "TransactionId");
         if (!*s)
-            s = property_text(object_interface(w->objects, property_text(interface, "Job"), "Job"), "TransactionId");
-        if (!*s)
-            s = property_text(object_interface(w->objects, property_text(interface, "LastCommand"), "Command"),
+            s = property_text(object_interface(w->objects, property_text(interface, "Job"), "Job"),
                               "TransactionId");
+        if (!*s)
+            s = property_text(
+                object_interface(w->objects, property_text(interface, "LastCommand"), "Command"),
+                "TransactionId");
         if (*s)
             return s;
     }
@@ -67,7 +76,8 @@ static const char *transaction_of(struct watch *w, const char *path)
 }
 
 /* One line. Takes `fields` over. */
-static void tell(struct watch *w, const char *event, const char *path, const char *transaction, json_t *fields)
+static void tell(struct watch *w, const char *event, const char *path, const char *transaction,
+                 json_t *fields)
 {
     int64_t now = now_realtime();
 
@@ -133,7 +143,8 @@ static void added(struct watch *w, const char *path, json_t *interfaces)
         known = json_object();
         json_object_set_new(w->objects, path, known);
     }
-    json_object_foreach (interfaces, key, value) {
+    json_object_foreach(interfaces, key, value)
+    {
         const struct kind *k = kind_of(key);
         char event[48];
         bool is_new = !json_object_get(known, key);
@@ -150,7 +161,8 @@ static void removed(struct watch *w, const char *path, json_t *interfaces)
     json_t *item, *known = json_object_get(w->objects, path);
     size_t i;
 
-    json_array_foreach (interfaces, i, item) {
+    json_array_foreach(interfaces, i, item)
+    {
         const struct kind *k = kind_of(json_string_value(item));
         char event[48];
         if (k) {
@@ -167,15 +179,15 @@ static void removed(struct watch *w, const char *path, json_t *interfaces)
 static void changed(struct watch *w, const char *path, const char *interface, json_t *properties)
 {
     const struct kind *k = kind_of(interface);
-    json_t *known = json_object_get(w->objects, path), *old = json_object_get(known, interface), *news, *value;
+    json_t *known = json_object_get(w->objects, path), *old = json_object_get(known, interface), *news,
+           *value;
     const char *key;
     char event[48];
 
     /* Only what is really new: a service may send a value again. */
     news = json_object();
-    json_object_foreach (properties, key, value)
-        if (!json_equal(json_object_get(old, key), value))
-            json_object_set(news, key, value);
+    json_object_foreach(properties, key, value) if (!json_equal(json_object_get(old, key), value))
+        json_object_set(news, key, value);
     if (!known) {
         known = json_object();
         json_object_set_new(w->objects, path, known);
@@ -201,8 +213,8 @@ static void job_removed(struct watch *w, json_t *arguments)
     const char *path = json_string_value(json_array_get(arguments, 1));
     if (path)
         tell(w, "job-finished", path, transaction_of(w, path),
-             json_pack("{s:s, s:O?, s:O?}", "Object", path, "Result", json_array_get(arguments, 2), "Operation",
-                       json_object_get(object_interface(w->objects, path, "Job"), "Operation")));
+             json_pack("{s:s, s:O?, s:O?}", "Object", path, "Result", json_array_get(arguments, 2),
+                       "Operation", json_object_get(object_interface(w->objects, path, "Job"), "Operation")));
 }
 
 static void take_signal(struct watch *w, DBusMessage *m)
@@ -243,13 +255,14 @@ static void take_call(struct watch *w, DBusMessage *m)
     if (dbus_message_get_type(m) != DBUS_MESSAGE_TYPE_METHOD_CALL || !path || !member)
         return;
     /* Reading is no event. */
-    if (interface && (streq(interface, DBUS_INTERFACE_INTROSPECTABLE) || streq(interface, DBUS_INTERFACE_PEER) ||
-                      (streq(interface, PROPERTIES_INTERFACE) && !streq(member, "Set")) ||
-                      streq(interface, "org.freedesktop.DBus.ObjectManager")))
+    if (interface &&
+        (streq(interface, DBUS_INTERFACE_INTROSPECTABLE) || streq(interface, DBUS_INTERFACE_PEER) ||
+         (streq(interface, PROPERTIES_INTERFACE) && !streq(member, "Set")) ||
+         streq(interface, "org.freedesktop.DBus.ObjectManager")))
         return;
     tell(w, "call", path, "",
-         json_pack("{s:s, s:s, s:s, s:s, s:o?}", "Member", member, "Interface", interface ? interface : "", "Object", path,
-                   "Sender", sender ? sender : "", "Arguments", value_arguments(m)));
+         json_pack("{s:s, s:s, s:s, s:s, s:o?}", "Member", member, "Interface", interface ? interface : "",
+                   "Object", path, "Sender", sender ? sender : "", "Arguments", value_arguments(m)));
 }
 
 /* A second connection that becomes a monitor. Failure is fine: then calls are not told. */
@@ -274,9 +287,10 @@ static void open_monitor(struct watch *w)
     if (!second.conn)
         return;
     dbus_connection_set_exit_on_disconnect(second.conn, FALSE);
-    m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_MONITORING, "BecomeMonitor");
-    if (m && dbus_message_append_args(m, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &rules, 1, DBUS_TYPE_UINT32, &flags,
-                                      DBUS_TYPE_INVALID))
+    m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_MONITORING,
+                                     "BecomeMonitor");
+    if (m && dbus_message_append_args(m, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &rules, 1, DBUS_TYPE_UINT32,
+                                      &flags, DBUS_TYPE_INVALID))
         reply = dbus_connection_send_with_reply_and_block(second.conn, m, bus_left_ms(&second, 5000), &e);
     if (m)
         dbus_message_unref(m);
@@ -305,7 +319,8 @@ static void drain(struct watch *w, DBusConnection *conn, void (*take)(struct wat
 
 static int loop(struct watch *w, int signals)
 {
-    struct pollfd fds[3] = {{.fd = signals, .events = POLLIN}, {.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    struct pollfd fds[3] = {
+        {.fd = signals, .events = POLLIN}, {.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
 
     if (!dbus_connection_get_unix_fd(w->c->conn, &fds[1].fd) ||
         (w->monitor && !dbus_connection_get_unix_fd(w->monitor, &fds[2].fd)))
@@ -365,7 +380,8 @@ int run_watch(struct ctl *c, const struct ctl_args *a)
 
 int run_timeline(struct ctl *c, const struct ctl_args *a)
 {
-    return ctl_fail(c, CTL_FAILED, "NotSupported",
-                    "timeline comes with a later version; until then: journalctl -t mefclient%s%s -o short-precise",
-                    a->words ? " MEF_TRANSACTION_ID=" : "", a->words ? a->word[0] : "");
+    return ctl_fail(
+        c, CTL_FAILED, "NotSupported",
+        "timeline comes with a later version; until then: journalctl -t mefclient%s%s -o short-precise",
+        a->words ? " MEF_TRANSACTION_ID=" : "", a->words ? a->word[0] : "");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mef-agent: the reference host. Loads mefclient.so through <mefplug/host.h>, gives it an event loop, and is
  * the process owner that a guest must not be: signals, sd_notify, exit codes (interfaces.md 4).
- * Ownership: main() owns the `struct agent`; the plugin copies what it is given. Thread: one, the main thread;
- * log() alone may come from the plugin's threads and writes one line with one call. */
+ * Ownership: main() owns the `struct agent`; the plugin copies what it is given. Thread: one, the main
+ * thread; log() alone may come from the plugin's threads and writes one line with one call. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
@@ -28,9 +28,9 @@ enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 7
 struct agent {
     const char *plugin_path, *config, *bus, *state_dir, *runtime_dir, *log_target;
     bool check, cat;
-    bool journal;          /* stderr is the journal: lines carry their level */
+    bool journal; /* stderr is the journal: lines carry their level */
     bool started, ready, said_ready;
-    void *object;          /* of dlopen */
+    void *object; /* of dlopen */
     struct mefplug *plugin;
     sd_event *event;
     int result;
@@ -218,7 +218,8 @@ static int make_loop(struct agent *a)
     sigset_t mask;
     int r;
 
-    /* Before the plugin makes threads, so that only signalfd gets them. The owner of the process may ignore SIGPIPE. */
+    /* Before the plugin makes threads, so that only signalfd gets them. The owner of the process may ignore
+     * SIGPIPE. */
     sigemptyset(&mask);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&mask, signals[i]);
@@ -291,7 +292,18 @@ static void help(FILE *to)
           to);
 }
 
-enum { OPT_CONFIG = 256, OPT_BUS, OPT_STATE, OPT_RUNTIME, OPT_PLUGIN, OPT_LOG, OPT_CHECK, OPT_CAT, OPT_VERSION, OPT_HELP };
+enum {
+    OPT_CONFIG = 256,
+    OPT_BUS,
+    OPT_STATE,
+    OPT_RUNTIME,
+    OPT_PLUGIN,
+    OPT_LOG,
+    OPT_CHECK,
+    OPT_CAT,
+    OPT_VERSION,
+    OPT_HELP
+};
 
 static const struct option options[] = {
     {"config", required_argument, NULL, OPT_CONFIG},
@@ -313,17 +325,39 @@ static int parse(struct agent *a, int argc, char **argv)
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
         switch (c) {
-        case OPT_CONFIG: a->config = optarg; break;
-        case OPT_BUS: a->bus = optarg; break;
-        case OPT_STATE: a->state_dir = optarg; break;
-        case OPT_RUNTIME: a->runtime_dir = optarg; break;
-        case OPT_PLUGIN: a->plugin_path = optarg; break;
-        case OPT_LOG: a->log_target = optarg; break;
-        case OPT_CHECK: a->check = true; break;
-        case OPT_CAT: a->check = a->cat = true; break;
-        case OPT_VERSION: puts("mef-agent " PACKAGE_VERSION); return EXIT_STOPPED;
-        case OPT_HELP: help(stdout); return EXIT_STOPPED;
-        default: fputs("Try 'mef-agent --help'.\n", stderr); return EXIT_USAGE;
+        case OPT_CONFIG:
+            a->config = optarg;
+            break;
+        case OPT_BUS:
+            a->bus = optarg;
+            break;
+        case OPT_STATE:
+            a->state_dir = optarg;
+            break;
+        case OPT_RUNTIME:
+            a->runtime_dir = optarg;
+            break;
+        case OPT_PLUGIN:
+            a->plugin_path = optarg;
+            break;
+        case OPT_LOG:
+            a->log_target = optarg;
+            break;
+        case OPT_CHECK:
+            a->check = true;
+            break;
+        case OPT_CAT:
+            a->check = a->cat = true;
+            break;
+        case OPT_VERSION:
+            puts("mef-agent " PACKAGE_VERSION);
+            return EXIT_STOPPED;
+        case OPT_HELP:
+            help(stdout);
+            return EXIT_STOPPED;
+        default:
+            fputs("Try 'mef-agent --help'.\n", stderr);
+            return EXIT_USAGE;
         }
     if (optind < argc) {
         fail(a, "'%s' is not understood: there are only options; try 'mef-agent --help'", argv[optind]);

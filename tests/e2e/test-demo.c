@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The demo as a newcomer runs it: it ends well, says what interfaces.md 4 promises, and leaves nothing behind;
- * with --keep all of it stays up until its own `end` is run; a step that fails is named. */
+/* The demo as a newcomer runs it: it ends well, says what interfaces.md 4 promises, and leaves nothing
+ * behind; with --keep all of it stays up until its own `end` is run; a step that fails is named. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -57,9 +57,16 @@ static void assert_clean(void)
 static void test_demo(void)
 {
     static const char *const argv[] = {"sh", DEMO, TOP_BUILDDIR, NULL};
-    static const char *const parts[] = {"AddMefClientRegCfg 'ssa{sv}'", "suite 00AE", "EST simpleenroll", "suite C023",
-                                        "NO_MORE_COMMANDS", "\nregistration: ", "\ncertificate: ", "\nuri: pkcs11:",
-                                        "\nlast-command: ", "\nnext-poll: "};
+    static const char *const parts[] = {"AddMefClientRegCfg 'ssa{sv}'",
+                                        "suite 00AE",
+                                        "EST simpleenroll",
+                                        "suite C023",
+                                        "NO_MORE_COMMANDS",
+                                        "\nregistration: ",
+                                        "\ncertificate: ",
+                                        "\nuri: pkcs11:",
+                                        "\nlast-command: ",
+                                        "\nnext-poll: "};
     char *out, *err;
     gint64 began = g_get_monotonic_time();
     int code = run(argv, &out, &err);
@@ -140,7 +147,8 @@ static void test_interrupt(void)
     FILE *lines;
     int out, status;
 
-    g_spawn_async_with_pipes(NULL, (char **)argv, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
+    g_spawn_async_with_pipes(NULL, (char **)argv, env,
+                             G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
                              NULL, NULL, &pid, NULL, &out, NULL, &error);
     g_assert_no_error(error);
     g_strfreev(env);

@@ -3,7 +3,7 @@
 
 #include "tests/host/fake-service.h"
 
-#define R "/org/mefclient1"
+#define R    "/org/mefclient1"
 #define NODE "org.mefclient1.Node"
 
 struct fake {
@@ -16,27 +16,39 @@ struct fake {
 /* mefctl draws mef1 -> ap1 -> ta1, and shows one registration, one command, one job, one credential. */
 static const char objects[] =
     "({objectpath '" R "': {'org.mefclient1.Manager': {'Version': <'9.9'>, 'State': <'ready'>, 'TokenState': "
-    "<'present'>, 'Features': <['est','pkcs11']>, 'NeedsAttention': <true>, 'Attention': <[('pin','/org/mefclient1/"
+    "<'present'>, 'Features': <['est','pkcs11']>, 'NeedsAttention': <true>, 'Attention': "
+    "<[('pin','/org/mefclient1/"
     "token/mef','the PIN is wrong')]>}},"
     "'" R "/mo': {'org.mefclient1.Tree': {'Generation': <uint64 7>}},"
     "'" R "/mo/MEFClientRegCfg/mef1': {'" NODE "': {'Name': <'mef1'>, 'Type': <'MEFClientRegCfg'>, 'Path': "
-    "<'./DCFG/MEFClientRegCfg/mef1'>, 'ObjectPaths': <['./DCFG/MEFClientRegCfg/mef1','/27026/0']>, 'State': <'ready'>, "
-    "'Origin': <'local'>, 'Parent': <objectpath '/'>, 'Children': <[objectpath '" R "/mo/authenticationProfile/ap1']>}, "
+    "<'./DCFG/MEFClientRegCfg/mef1'>, 'ObjectPaths': <['./DCFG/MEFClientRegCfg/mef1','/27026/0']>, 'State': "
+    "<'ready'>, "
+    "'Origin': <'local'>, 'Parent': <objectpath '/'>, 'Children': <[objectpath '" R
+    "/mo/authenticationProfile/ap1']>}, "
     "'org.mefclient1.MEFClientRegCfg': {'Fqdn': <'mef.example.com'>}},"
-    "'" R "/mo/authenticationProfile/ap1': {'" NODE "': {'Name': <'ap1'>, 'Type': <'authenticationProfile'>, 'Path': "
-    "<'./DCFG/authenticationProfile/ap1'>, 'State': <'failed'>, 'LastStatusName': <'MO_NODE_NOT_FOUND'>, 'Origin': "
+    "'" R "/mo/authenticationProfile/ap1': {'" NODE
+    "': {'Name': <'ap1'>, 'Type': <'authenticationProfile'>, 'Path': "
+    "<'./DCFG/authenticationProfile/ap1'>, 'State': <'failed'>, 'LastStatusName': <'MO_NODE_NOT_FOUND'>, "
+    "'Origin': "
     "<'mef-dm'>, 'Parent': <objectpath '" R "/mo/MEFClientRegCfg/mef1'>, 'Children': <[objectpath '" R
     "/mo/trustAnchorCred/x']>}, 'org.mefclient1.AuthenticationProfile': {'SUID': <uint32 10>}},"
     "'" R "/mo/trustAnchorCred/x': {'" NODE "': {'Name': <'x'>, 'Type': <'trustAnchorCred'>, 'Path': "
-    "<'./DCFG/trustAnchorCred/x'>, 'Parent': <objectpath '" R "/mo/authenticationProfile/ap1'>, 'Children': <@ao []>}},"
-    "'" R "/mo/dataCollection/x': {'" NODE "': {'Name': <'x'>, 'Type': <'dataCollection'>, 'Parent': <objectpath '/'>}},"
-    "'" R "/registration/mef1': {'org.mefclient1.Registration': {'Fqdn': <'mef.example.com'>, 'State': <'registered'>, "
-    "'LastCommand': <objectpath '" R "/registration/mef1/command/2'>, 'LastError': <('ServerUnreachable','no route')>}},"
-    "'" R "/registration/mef1/command/2': {'org.mefclient1.Command': {'Class': <'cert-prov'>, 'Status': <'OK'>, "
+    "<'./DCFG/trustAnchorCred/x'>, 'Parent': <objectpath '" R
+    "/mo/authenticationProfile/ap1'>, 'Children': <@ao []>}},"
+    "'" R "/mo/dataCollection/x': {'" NODE
+    "': {'Name': <'x'>, 'Type': <'dataCollection'>, 'Parent': <objectpath '/'>}},"
+    "'" R "/registration/mef1': {'org.mefclient1.Registration': {'Fqdn': <'mef.example.com'>, 'State': "
+          "<'registered'>, "
+    "'LastCommand': <objectpath '" R
+    "/registration/mef1/command/2'>, 'LastError': <('ServerUnreachable','no route')>}},"
+    "'" R
+    "/registration/mef1/command/2': {'org.mefclient1.Command': {'Class': <'cert-prov'>, 'Status': <'OK'>, "
     "'TransactionId': <'t-77'>}},"
-    "'" R "/job/3': {'org.mefclient1.Job': {'Id': <uint32 3>, 'Operation': <'register'>, 'State': <'running'>, 'StepIndex': "
+    "'" R "/job/3': {'org.mefclient1.Job': {'Id': <uint32 3>, 'Operation': <'register'>, 'State': "
+          "<'running'>, 'StepIndex': "
     "<uint32 1>, 'StepCount': <uint32 2>, 'Step': <'connecting'>}},"
-    "'" R "/credential/ab': {'org.mefclient1.Credential': {'Kind': <'certificate'>, 'CredentialId': <'cert-1'>, 'Subject': "
+    "'" R "/credential/ab': {'org.mefclient1.Credential': {'Kind': <'certificate'>, 'CredentialId': "
+          "<'cert-1'>, 'Subject': "
     "<'CN=gw'>, 'NotAfter': <uint64 1900000000000000>, 'UsedBy': <@ao []>, 'Uri': <'pkcs11:object=gw'>}}},)";
 
 /* What each call is answered with: a body, or an error. `argument`: text that the call's body must hold. */
@@ -44,13 +56,20 @@ static const struct answer {
     const char *path, *member, *argument, *body, *error;
 } answers[] = {
     {R, "GetManagedObjects", NULL, objects, NULL},
-    {R "/mo", "AddMefClientRegCfg", "'denied.example.com'", "I may not", "org.mefclient1.Error.NotAuthorized"},
-    {R "/mo", "AddMefClientRegCfg", "'twice.example.com'", "'twice.example.com' is there", "org.mefclient1.Error.AlreadyExists"},
-    {R "/mo", "AddMefClientRegCfg", "'slow.example.com'", "it took too long", "org.mefclient1.Error.TimedOut"},
-    {R "/mo", "AddMefClientRegCfg", "'bad.example.com'", "(objectpath '" R "/mo/x', objectpath '" R "/job/12')", NULL},
-    {R "/mo", "AddMefClientRegCfg", "'never.example.com'", "(objectpath '" R "/mo/x', objectpath '" R "/job/13')", NULL},
-    {R "/mo", "AddMefClientRegCfg", "'gone.example.com'", "(objectpath '" R "/mo/x', objectpath '" R "/job/14')", NULL},
-    {R "/mo", "AddMefClientRegCfg", "'late.example.com'", "(objectpath '" R "/mo/x', objectpath '" R "/job/15')", NULL},
+    {R "/mo", "AddMefClientRegCfg", "'denied.example.com'", "I may not",
+     "org.mefclient1.Error.NotAuthorized"},
+    {R "/mo", "AddMefClientRegCfg", "'twice.example.com'", "'twice.example.com' is there",
+     "org.mefclient1.Error.AlreadyExists"},
+    {R "/mo", "AddMefClientRegCfg", "'slow.example.com'", "it took too long",
+     "org.mefclient1.Error.TimedOut"},
+    {R "/mo", "AddMefClientRegCfg", "'bad.example.com'",
+     "(objectpath '" R "/mo/x', objectpath '" R "/job/12')", NULL},
+    {R "/mo", "AddMefClientRegCfg", "'never.example.com'",
+     "(objectpath '" R "/mo/x', objectpath '" R "/job/13')", NULL},
+    {R "/mo", "AddMefClientRegCfg", "'gone.example.com'",
+     "(objectpath '" R "/mo/x', objectpath '" R "/job/14')", NULL},
+    {R "/mo", "AddMefClientRegCfg", "'late.example.com'",
+     "(objectpath '" R "/mo/x', objectpath '" R "/job/15')", NULL},
     {R "/mo", "AddMefClientRegCfg", "'none.example.com'", "(objectpath '" R "/mo/x', objectpath '/')", NULL},
     {R "/mo", "AddMefClientRegCfg", "'odd.example.com'", "('what',)", NULL},
     {R "/mo", "AddMefClientRegCfg", NULL, "(objectpath '" R "/mo/x', objectpath '" R "/job/11')", NULL},
@@ -64,17 +83,26 @@ static const struct answer {
     {R "/mo/authenticationProfile/ap1", "Process", NULL, "(uint32 302, 'MO_NODE_BAD_ARGS')", NULL},
     {R, "CancelJob", "uint32 3", "()", NULL},
     {R, "CancelJob", NULL, "there is no job with that number", "org.mefclient1.Error.NotFound"},
-    {R "/job/11", "GetAll", NULL, "({'Id': <uint32 11>, 'Operation': <'register'>, 'State': <'running'>, 'StepIndex': <uint32 1>, 'StepCount': <uint32 4>, 'Step': <'connecting'>},)", NULL},
-    {R "/job/12", "GetAll", NULL, "({'Id': <uint32 12>, 'Operation': <'register'>, 'State': <'failed'>, 'Error': <('org.mefclient1.Error.ServerUnreachable','no route to the MEF')>},)", NULL},
-    {R "/job/13", "GetAll", NULL, "({'Id': <uint32 13>, 'State': <'waiting'>, 'WaitingUntil': <uint64 4000000000000000>},)", NULL},
+    {R "/job/11", "GetAll", NULL,
+     "({'Id': <uint32 11>, 'Operation': <'register'>, 'State': <'running'>, 'StepIndex': <uint32 1>, "
+     "'StepCount': <uint32 4>, 'Step': <'connecting'>},)",
+     NULL},
+    {R "/job/12", "GetAll", NULL,
+     "({'Id': <uint32 12>, 'Operation': <'register'>, 'State': <'failed'>, 'Error': "
+     "<('org.mefclient1.Error.ServerUnreachable','no route to the MEF')>},)",
+     NULL},
+    {R "/job/13", "GetAll", NULL,
+     "({'Id': <uint32 13>, 'State': <'waiting'>, 'WaitingUntil': <uint64 4000000000000000>},)", NULL},
     {R "/job/14", "GetAll", NULL, "({'Id': <uint32 14>, 'State': <'running'>},)", NULL},
     {R "/job/15", "GetAll", NULL, "({'Id': <uint32 15>, 'State': <'timed-out'>},)", NULL},
     {"/org/freedesktop/LogControl1", "GetAll", NULL, "({'LogLevel': <'info'>},)", NULL},
     {"/org/freedesktop/LogControl1", "Set", "'debug'", "()", NULL},
-    {"/org/freedesktop/LogControl1", "Set", NULL, "there is no such level", "org.freedesktop.DBus.Error.InvalidArgs"},
+    {"/org/freedesktop/LogControl1", "Set", NULL, "there is no such level",
+     "org.freedesktop.DBus.Error.InvalidArgs"},
 };
 
-static void signal_text(GDBusConnection *bus, const char *path, const char *interface, const char *member, const char *body)
+static void signal_text(GDBusConnection *bus, const char *path, const char *interface, const char *member,
+                        const char *body)
 {
     GError *error = NULL;
     GVariant *v = g_variant_parse(NULL, body, NULL, NULL, &error);
@@ -84,7 +112,8 @@ static void signal_text(GDBusConnection *bus, const char *path, const char *inte
     g_variant_unref(v);
 }
 
-void fake_signal(struct fake *f, const char *path, const char *interface, const char *member, const char *body)
+void fake_signal(struct fake *f, const char *path, const char *interface, const char *member,
+                 const char *body)
 {
     signal_text(f->bus, path, interface, member, body);
     g_dbus_connection_flush_sync(f->bus, NULL, NULL);
@@ -94,13 +123,16 @@ void fake_signal(struct fake *f, const char *path, const char *interface, const 
 static void job_goes_on(struct fake *f, const char *path)
 {
     if (g_str_equal(path, R "/job/11")) {
-        signal_text(f->bus, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
-                    "('org.mefclient1.Job', {'StepIndex': <uint32 3>, 'Step': <'asking for a command'>}, @as [])");
+        signal_text(
+            f->bus, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+            "('org.mefclient1.Job', {'StepIndex': <uint32 3>, 'Step': <'asking for a command'>}, @as [])");
         signal_text(f->bus, path, "org.mefclient1.Job", "Finished", "('done', '', '')");
-        signal_text(f->bus, R, "org.mefclient1.Manager", "JobRemoved", "(uint32 11, objectpath '" R "/job/11', 'done')");
+        signal_text(f->bus, R, "org.mefclient1.Manager", "JobRemoved",
+                    "(uint32 11, objectpath '" R "/job/11', 'done')");
     } else if (g_str_equal(path, R "/job/14"))
-        g_dbus_connection_call(f->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                               "ReleaseName", g_variant_new("(s)", "org.mefclient1"), NULL, 0, -1, NULL, NULL, NULL);
+        g_dbus_connection_call(f->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus", "ReleaseName", g_variant_new("(s)", "org.mefclient1"),
+                               NULL, 0, -1, NULL, NULL, NULL);
 }
 
 static GDBusMessage *on_message(GDBusConnection *bus, GDBusMessage *m, gboolean incoming, gpointer data)
@@ -123,10 +155,11 @@ static GDBusMessage *on_message(GDBusConnection *bus, GDBusMessage *m, gboolean 
             reply = g_dbus_message_new_method_error_literal(m, a->error, a->body);
         else {
             GError *error = NULL;
-            GVariant *v = g_variant_parse(g_str_equal(member, "GetManagedObjects")
-                                              ? G_VARIANT_TYPE("(a{oa{sa{sv}}})")
-                                              : (g_str_equal(member, "GetAll") ? G_VARIANT_TYPE("(a{sv})") : NULL),
-                                          a->body, NULL, NULL, &error);
+            GVariant *v =
+                g_variant_parse(g_str_equal(member, "GetManagedObjects")
+                                    ? G_VARIANT_TYPE("(a{oa{sa{sv}}})")
+                                    : (g_str_equal(member, "GetAll") ? G_VARIANT_TYPE("(a{sv})") : NULL),
+                                a->body, NULL, NULL, &error);
             g_assert_no_error(error);
             reply = g_dbus_message_new_method_reply(m);
             g_dbus_message_set_body(reply, v);
@@ -134,7 +167,8 @@ static GDBusMessage *on_message(GDBusConnection *bus, GDBusMessage *m, gboolean 
         }
     }
     if (!reply)
-        reply = g_dbus_message_new_method_error_literal(m, "org.freedesktop.DBus.Error.UnknownObject", "no such object");
+        reply = g_dbus_message_new_method_error_literal(m, "org.freedesktop.DBus.Error.UnknownObject",
+                                                        "no such object");
     g_mutex_lock(&f->lock);
     g_hash_table_replace(f->last, g_strdup(member), text);
     g_mutex_unlock(&f->lock);
@@ -163,14 +197,15 @@ struct fake *fake_up(const char *bus_address)
 
     g_mutex_init(&f->lock);
     f->last = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    f->bus = g_dbus_connection_new_for_address_sync(
-        bus_address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-        NULL, NULL, &error);
+    f->bus = g_dbus_connection_new_for_address_sync(bus_address,
+                                                    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                        G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                                    NULL, NULL, &error);
     g_assert_no_error(error);
     f->filter = g_dbus_connection_add_filter(f->bus, on_message, f, NULL);
-    v = g_dbus_connection_call_sync(f->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                    "RequestName", g_variant_new("(su)", "org.mefclient1", 4u), NULL, 0, -1, NULL,
-                                    &error);
+    v = g_dbus_connection_call_sync(f->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                    "org.freedesktop.DBus", "RequestName",
+                                    g_variant_new("(su)", "org.mefclient1", 4u), NULL, 0, -1, NULL, &error);
     g_assert_no_error(error);
     g_variant_unref(v);
     return f;

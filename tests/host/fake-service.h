@@ -11,4 +11,5 @@ struct fake *fake_up(const char *bus_address);
 void fake_down(struct fake *f);
 /* The body of the last call with this member as GVariant text, "" if there was none; g_free() it. */
 char *fake_last(struct fake *f, const char *member);
-void fake_signal(struct fake *f, const char *path, const char *interface, const char *member, const char *body);
+void fake_signal(struct fake *f, const char *path, const char *interface, const char *member,
+                 const char *body);

@@ -7,10 +7,11 @@
 
 void host_fixture_configure(struct host_fixture *f, const char *more)
 {
-    char *text = g_strdup_printf("[client]\nid=//m2m.example.com/gw42\nkind=cse\ncse-id=/gw42\nsp-id=//m2m.example.com\n"
-                                 "[bus]\ntrusted-uids=%u\n"
-                                 "[token]\nmodule=%s\nuri=%s\npin-file=%s\n%s",
-                                 (unsigned)getuid(), f->token.module, f->token.uri, f->token.pin_file, more ? more : "");
+    char *text = g_strdup_printf(
+        "[client]\nid=//m2m.example.com/gw42\nkind=cse\ncse-id=/gw42\nsp-id=//m2m.example.com\n"
+        "[bus]\ntrusted-uids=%u\n"
+        "[token]\nmodule=%s\nuri=%s\npin-file=%s\n%s",
+        (unsigned)getuid(), f->token.module, f->token.uri, f->token.pin_file, more ? more : "");
     g_assert_true(g_file_set_contents(f->config, text, -1, NULL));
     g_free(text);
 }
@@ -58,12 +59,14 @@ gboolean host_fixture_on_bus(const struct host_fixture *f)
     gboolean owned = FALSE;
     GDBusConnection *c = g_dbus_connection_new_for_address_sync(
         g_test_dbus_get_bus_address(f->bus),
-        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL, NULL, &error);
+        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL,
+        NULL, &error);
     GVariant *v;
 
     g_assert_no_error(error);
-    v = g_dbus_connection_call_sync(c, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                    "NameHasOwner", g_variant_new("(s)", "org.mefclient1"), NULL, 0, -1, NULL, &error);
+    v = g_dbus_connection_call_sync(c, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                    "org.freedesktop.DBus", "NameHasOwner",
+                                    g_variant_new("(s)", "org.mefclient1"), NULL, 0, -1, NULL, &error);
     g_assert_no_error(error);
     g_variant_get(v, "(b)", &owned);
     g_variant_unref(v);

@@ -15,7 +15,7 @@
 
 #include "tests/host/host-fixture.h"
 
-#define AGENT TOP_BUILDDIR "/mef-agent"
+#define AGENT       TOP_BUILDDIR "/mef-agent"
 #define PATIENCE_MS 30000
 
 static struct host_fixture fixture;
@@ -45,7 +45,8 @@ static void start(struct agent *a, const char *bus, const char *const *more, con
     GPtrArray *argv = g_ptr_array_new();
     char **env = g_get_environ();
     GError *error = NULL;
-    const char *const words[] = {AGENT, "--config", fixture.config, "--plugin", PLUGIN, "--log-target", "console", "--bus", bus};
+    const char *const words[] = {AGENT,          "--config", fixture.config, "--plugin", PLUGIN,
+                                 "--log-target", "console",  "--bus",        bus};
 
     memset(a, 0, sizeof(*a));
     a->told = g_string_new(NULL);
@@ -187,7 +188,8 @@ static void test_degraded(void)
     const char *more[] = {"--config", config, dirs[0], dirs[1], dirs[2], dirs[3], NULL};
     struct agent a;
 
-    g_assert_true(g_file_set_contents(config, "[token]\nmodule=/nonexistent/module.so\nuri=pkcs11:token=none\n", -1, NULL));
+    g_assert_true(g_file_set_contents(
+        config, "[token]\nmodule=/nonexistent/module.so\nuri=pkcs11:token=none\n", -1, NULL));
     start(&a, "unix:path=/nonexistent/bus", more, NULL);
     expect(&a, "READY=1");
     g_assert_cmpint(end(&a, SIGTERM), ==, 0);
@@ -208,7 +210,8 @@ static void test_watchdog(void)
 static void test_environment(void)
 {
     char *state = g_build_filename(fixture.dir, "state-of-systemd", NULL);
-    char *both = g_strdup_printf("STATE_DIRECTORY=%s:/elsewhere", state), *run_dir = g_strdup_printf("RUNTIME_DIRECTORY=%s", fixture.runtime_dir);
+    char *both = g_strdup_printf("STATE_DIRECTORY=%s:/elsewhere", state),
+         *run_dir = g_strdup_printf("RUNTIME_DIRECTORY=%s", fixture.runtime_dir);
     char *db = g_build_filename(state, "state.db", NULL);
     const char *environment[] = {both, run_dir, NULL};
     struct agent a;
@@ -239,13 +242,15 @@ static void test_configuration(void)
     g_free(err);
     /* Line 13 is the first one behind the good part. */
     host_fixture_configure(&fixture, "[client]\nkind=teapot\n");
-    g_assert_cmpint(RUN(&out, &err, "--config", fixture.config, "--plugin", PLUGIN, "--check-config"), ==, 78);
+    g_assert_cmpint(RUN(&out, &err, "--config", fixture.config, "--plugin", PLUGIN, "--check-config"), ==,
+                    78);
     g_assert_true(holds(err, "mefclient.conf:13"));
     g_assert_true(holds(err, "teapot"));
     g_free(out);
     g_free(err);
-    g_assert_cmpint(RUN(&out, &err, "--config", fixture.config, "--plugin", PLUGIN, "--state-dir", fixture.state_dir,
-                        "--runtime-dir", fixture.runtime_dir, "--bus", g_test_dbus_get_bus_address(fixture.bus)),
+    g_assert_cmpint(RUN(&out, &err, "--config", fixture.config, "--plugin", PLUGIN, "--state-dir",
+                        fixture.state_dir, "--runtime-dir", fixture.runtime_dir, "--bus",
+                        g_test_dbus_get_bus_address(fixture.bus)),
                     ==, 78);
     g_assert_true(holds(err, "mefclient.conf:13"));
     g_free(out);
@@ -258,7 +263,8 @@ static void test_configuration(void)
     g_free(out);
     g_free(err);
     host_fixture_configure(&fixture, NULL);
-    g_assert_cmpint(RUN(&out, &err, "--config", "/nonexistent.conf", "--plugin", PLUGIN, "--check-config"), ==, 78);
+    g_assert_cmpint(RUN(&out, &err, "--config", "/nonexistent.conf", "--plugin", PLUGIN, "--check-config"),
+                    ==, 78);
     g_assert_true(holds(err, "/nonexistent.conf"));
     g_free(out);
     g_free(err);
@@ -293,7 +299,8 @@ static void test_usage(void)
 
 static void test_failure(void)
 {
-    char *out, *err, *file = g_build_filename(fixture.dir, "file", NULL), *below = g_build_filename(file, "state", NULL);
+    char *out, *err, *file = g_build_filename(fixture.dir, "file", NULL),
+                     *below = g_build_filename(file, "state", NULL);
 
     /* A shared object that is no plugin: one of the tests' own. */
     g_assert_cmpint(RUN(&out, &err, "--plugin", TOP_BUILDDIR "/tests/token/.libs/shim-module.so"), ==, 1);
@@ -302,8 +309,9 @@ static void test_failure(void)
     g_free(err);
     /* A state directory that cannot be made. */
     g_assert_true(g_file_set_contents(file, "", -1, NULL));
-    g_assert_cmpint(RUN(&out, &err, "--config", fixture.config, "--plugin", PLUGIN, "--state-dir", below, "--runtime-dir",
-                        fixture.runtime_dir, "--bus", g_test_dbus_get_bus_address(fixture.bus)),
+    g_assert_cmpint(RUN(&out, &err, "--config", fixture.config, "--plugin", PLUGIN, "--state-dir", below,
+                        "--runtime-dir", fixture.runtime_dir, "--bus",
+                        g_test_dbus_get_bus_address(fixture.bus)),
                     ==, 1);
     g_assert_true(holds(err, "the plugin did not start"));
     g_free(out);

@@ -15,8 +15,13 @@ static void test_bar(void)
         double fraction;
         const char *bar;
     } rows[] = {
-        {0, "[..........]"},   {0.3, "[###.......]"}, {0.999, "[#########.]"},
-        {1, "[##########]"},   {7, "[##########]"},   {-1, "[..........]"}, {__builtin_nan(""), "[..........]"},
+        {0, "[..........]"},
+        {0.3, "[###.......]"},
+        {0.999, "[#########.]"},
+        {1, "[##########]"},
+        {7, "[##########]"},
+        {-1, "[..........]"},
+        {__builtin_nan(""), "[..........]"},
     };
     char buf[16];
 
@@ -90,9 +95,10 @@ static void test_expires(void)
 
 static void test_value(void)
 {
-    json_t *v = json_loads("{\"a\":1,\"b\":\"x y\",\"c\":[\"p\",\"q\"],\"d\":true,\"e\":\"\",\"f\":{\"g\":\"say \\\"hi\\\"\"},"
-                           "\"h\":\"\\u0007\"}",
-                           0, NULL);
+    json_t *v = json_loads(
+        "{\"a\":1,\"b\":\"x y\",\"c\":[\"p\",\"q\"],\"d\":true,\"e\":\"\",\"f\":{\"g\":\"say \\\"hi\\\"\"},"
+        "\"h\":\"\\u0007\"}",
+        0, NULL);
     char *s = format_value(v);
     g_assert_cmpstr(s, ==, "a=1 b=\"x y\" c=[p,q] d=yes e=\"\" f={g=\"say \\\"hi\\\"\"} h=\"\\x07\"");
     free(s);
@@ -134,8 +140,12 @@ static void test_options(void)
     char *room[32], why[512] = "";
     struct ctl_args a;
 
-    g_assert_cmpint(parse("mefctl --json add a.example.com --kpm-id=k@x b.example.com --no-wait -- ", &a, room, why), ==, -EINVAL);
-    g_assert_cmpint(parse("mefctl --json add a.example.com --kpm-id=k@x b.example.com --no-wait --", &a, room, why), ==, 0);
+    g_assert_cmpint(
+        parse("mefctl --json add a.example.com --kpm-id=k@x b.example.com --no-wait -- ", &a, room, why), ==,
+        -EINVAL);
+    g_assert_cmpint(
+        parse("mefctl --json add a.example.com --kpm-id=k@x b.example.com --no-wait --", &a, room, why), ==,
+        0);
     g_assert_cmpstr(a.command->name, ==, "add");
     g_assert_cmpuint(a.words, ==, 2);
     g_assert_cmpstr(a.word[1], ==, "b.example.com");
@@ -203,11 +213,15 @@ static void test_exit_codes(void)
 
 /* A circle of links, a link to nowhere, a name that two nodes have. */
 static const char objects_text[] =
-    "{\"/org/mefclient1/mo/a/one\":{\"org.mefclient1.Node\":{\"Type\":\"a\",\"Name\":\"one\",\"State\":\"ready\","
-    "\"Parent\":\"/\",\"Path\":\"./DCFG/a/one\",\"Children\":[\"/org/mefclient1/mo/b/one\",\"/org/mefclient1/mo/b/none\"]}},"
-    "\"/org/mefclient1/mo/b/one\":{\"org.mefclient1.Node\":{\"Type\":\"b\",\"Name\":\"one\",\"State\":\"failed\","
+    "{\"/org/mefclient1/mo/a/"
+    "one\":{\"org.mefclient1.Node\":{\"Type\":\"a\",\"Name\":\"one\",\"State\":\"ready\","
+    "\"Parent\":\"/\",\"Path\":\"./DCFG/a/one\",\"Children\":[\"/org/mefclient1/mo/b/one\",\"/org/mefclient1/"
+    "mo/b/none\"]}},"
+    "\"/org/mefclient1/mo/b/"
+    "one\":{\"org.mefclient1.Node\":{\"Type\":\"b\",\"Name\":\"one\",\"State\":\"failed\","
     "\"Parent\":\"/org/mefclient1/mo/a/one\",\"Children\":[\"/org/mefclient1/mo/a/one\"]}},"
-    "\"/org/mefclient1/registration/mef_2d1\":{\"org.mefclient1.Registration\":{\"Fqdn\":\"mef.example.com\"}}}";
+    "\"/org/mefclient1/registration/"
+    "mef_2d1\":{\"org.mefclient1.Registration\":{\"Fqdn\":\"mef.example.com\"}}}";
 
 static void test_tree(void)
 {

@@ -15,8 +15,8 @@
 
 #include "tests/host/host-fixture.h"
 
-#define WARM_UP 20
-#define ROUNDS 200
+#define WARM_UP     20
+#define ROUNDS      200
 #define PATIENCE_MS 30000
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -151,7 +151,8 @@ static void test_glib(void)
     GError *error = NULL;
     GDBusConnection *c = g_dbus_connection_new_for_address_sync(
         g_test_dbus_get_bus_address(fixture.bus),
-        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL, NULL, &error);
+        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL,
+        NULL, &error);
     guint fd, watch, late;
 
     g_assert_no_error(error);
@@ -289,8 +290,8 @@ static void rounds(uint32_t flags)
     for (int i = 0; i < ROUNDS; i++)
         one_round(flags);
     after = trace();
-    g_test_message("threads %u -> %u, descriptors %u -> %u, heap %zu -> %zu", before.threads, after.threads, before.fds,
-                   after.fds, before.heap, after.heap);
+    g_test_message("threads %u -> %u, descriptors %u -> %u, heap %zu -> %zu", before.threads, after.threads,
+                   before.fds, after.fds, before.heap, after.heap);
     g_assert_cmpuint(after.threads, ==, before.threads);
     g_assert_cmpuint(after.fds, ==, before.fds);
     /* A leak of one small object a round would be 16 octets or more each time. */

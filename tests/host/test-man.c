@@ -49,8 +49,9 @@ static void test_ctl(void)
 
 static void test_agent(void)
 {
-    static const char *const names[] = {"--config", "--bus", "--state-dir", "--runtime-dir", "--plugin", "--log-target",
-                                        "--check-config", "--cat-config", "--version", "--help", "SIGHUP", "78"};
+    static const char *const names[] = {"--config",  "--bus",        "--state-dir",    "--runtime-dir",
+                                        "--plugin",  "--log-target", "--check-config", "--cat-config",
+                                        "--version", "--help",       "SIGHUP",         "78"};
     char *text = page("mef-agent.8");
 
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
@@ -59,7 +60,8 @@ static void test_agent(void)
 }
 
 /* Runs over all matches of `pattern` in a file; the first group must be on the page behind `before`. */
-static bool all_matches(const char *file, const char *pattern, const char *on, const char *before, const char *behind)
+static bool all_matches(const char *file, const char *pattern, const char *on, const char *before,
+                        const char *behind)
 {
     char *path = g_build_filename(TOP_SRCDIR, file, NULL), *source = NULL, *text = page(on);
     GRegex *regex = g_regex_new(pattern, G_REGEX_MULTILINE, 0, NULL);
@@ -88,8 +90,10 @@ static bool all_matches(const char *file, const char *pattern, const char *on, c
 
 static void test_configuration(void)
 {
-    g_assert_true(all_matches("plugin/data/mefclient.conf", "^#([a-z][a-z-]*)=", "mefclient.conf.5", "\n.BR ", "="));
-    g_assert_true(all_matches("plugin/data/mefclient.conf", "^\\[([a-z]+)\\]$", "mefclient.conf.5", ".SH [", "]"));
+    g_assert_true(
+        all_matches("plugin/data/mefclient.conf", "^#([a-z][a-z-]*)=", "mefclient.conf.5", "\n.BR ", "="));
+    g_assert_true(
+        all_matches("plugin/data/mefclient.conf", "^\\[([a-z]+)\\]$", "mefclient.conf.5", ".SH [", "]"));
 }
 
 static void test_bus(void)
@@ -110,7 +114,8 @@ static void test_bus(void)
             if (strstr(source, "<signal "))
                 ok &= all_matches(file, "<signal name=\"([^\"]+)\"", "org.mefclient1.5", ".B signal ", "(");
             if (strstr(source, "<property "))
-                ok &= all_matches(file, "<property name=\"([^\"]+)\"", "org.mefclient1.5", ".B property ", " ");
+                ok &=
+                    all_matches(file, "<property name=\"([^\"]+)\"", "org.mefclient1.5", ".B property ", " ");
             g_free(source);
             g_free(path);
         }

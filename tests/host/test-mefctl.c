@@ -46,7 +46,8 @@ static struct run run(const char *address, const char *words)
     for (int i = 0; i < n; i++)
         g_ptr_array_add(argv, more[i]);
     g_ptr_array_add(argv, NULL);
-    g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &r.out, &r.err, &status, &error);
+    g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &r.out, &r.err, &status,
+                 &error);
     g_assert_no_error(error);
     g_assert_true(WIFEXITED(status));
     r.code = WEXITSTATUS(status);
@@ -92,7 +93,8 @@ static const struct {
     {"--json status", 0, "\"TokenState\":\"present\"", NULL},
     {"registrations --json", 0, "{\"Registrations\":[", NULL},
     /* jobs that end well */
-    {"add ok.example.com admin.example.com", 0, "Registered: /org/mefclient1/mo/x", "register 3/4 asking for a command"},
+    {"add ok.example.com admin.example.com", 0, "Registered: /org/mefclient1/mo/x",
+     "register 3/4 asking for a command"},
     {"add none.example.com admin.example.com", 0, "Registered:", NULL},
     {"--json add ok.example.com admin.example.com", 0, "\"Result\":\"done\"", NULL},
     {"--no-wait add never.example.com admin.example.com", 0, "/org/mefclient1/job/13 goes on", NULL},
@@ -104,10 +106,12 @@ static const struct {
     {"delete trustAnchorCred/x", 0, "Deleted.", NULL},
     {"process ap1 SUID=10 typeID=1", 0, "0 OK\n", NULL},
     /* 1 */
-    {"add bad.example.com admin.example.com", 1, NULL, "mefctl: register (job 12) did not succeed: no route to the MEF\n"},
+    {"add bad.example.com admin.example.com", 1, NULL,
+     "mefctl: register (job 12) did not succeed: no route to the MEF\n"},
     {"add twice.example.com admin.example.com", 1, NULL, "mefctl: 'twice.example.com' is there\n"},
     {"add odd.example.com admin.example.com", 1, NULL, "something else than a job"},
-    {"--json add bad.example.com admin.example.com", 1, "\"Error\":\"org.mefclient1.Error.ServerUnreachable\"", NULL},
+    {"--json add bad.example.com admin.example.com", 1,
+     "\"Error\":\"org.mefclient1.Error.ServerUnreachable\"", NULL},
     {"process ap1", 1, "302 MO_NODE_BAD_ARGS\n", NULL},
     {"delete x", 1, NULL, "2 nodes are called 'x'"},
     {"log-level loud", 1, NULL, "no such level"},
@@ -137,7 +141,8 @@ static const struct {
     {"poll nobody", 5, NULL, "there is no registration 'nobody'"},
     {"delete nothing", 5, NULL, "there is no node 'nothing'"},
     {"jobs --cancel 99", 5, NULL, "there is no job with that number"},
-    {"--json poll nobody", 5, "{\"Error\":\"NotFound\",\"Message\":\"there is no registration 'nobody'\"}\n", NULL},
+    {"--json poll nobody", 5, "{\"Error\":\"NotFound\",\"Message\":\"there is no registration 'nobody'\"}\n",
+     NULL},
     {"add slow.example.com admin.example.com", 6, NULL, "it took too long"},
     {"add late.example.com admin.example.com", 6, NULL, "it took too long"},
     {"--timeout 1 add never.example.com admin.example.com", 6, NULL, "gave up waiting for job 13"},
@@ -170,23 +175,27 @@ static void test_arguments(void)
     struct run r;
 
     g_assert_true(g_file_set_contents(anchor, "-----BEGIN CERTIFICATE-----\n", -1, NULL));
-    words = g_strdup_printf("--no-wait add mef.example.com admin.example.com --http-port 8443 --coap-port=5684 "
-                            "--websocket-port 443 --cert-fingerprint nih:sha-256;ab --trust-anchor %s "
-                            "--name m1 --expires 20391231T235959 --label a --label b",
-                            anchor);
+    words =
+        g_strdup_printf("--no-wait add mef.example.com admin.example.com --http-port 8443 --coap-port=5684 "
+                        "--websocket-port 443 --cert-fingerprint nih:sha-256;ab --trust-anchor %s "
+                        "--name m1 --expires 20391231T235959 --label a --label b",
+                        anchor);
     r = run(g_test_dbus_get_bus_address(bus), words);
     g_assert_cmpint(r.code, ==, 0);
     body = fake_last(service, "AddMefClientRegCfg");
-    g_assert_cmpstr(body, ==,
-                    "('mef.example.com', 'admin.example.com', {'HttpPort': <uint16 8443>, 'CoapPort': <uint16 5684>, "
-                    "'WebsocketPort': <uint16 443>, 'CertFingerprint': <'nih:sha-256;ab'>, 'Name': <'m1'>, "
-                    "'ExpirationTime': <uint64 2208988799000000>, 'TrustAnchor': <'-----BEGIN CERTIFICATE-----\\n'>, "
-                    "'Labels': <['a', 'b']>})");
+    g_assert_cmpstr(
+        body, ==,
+        "('mef.example.com', 'admin.example.com', {'HttpPort': <uint16 8443>, 'CoapPort': <uint16 5684>, "
+        "'WebsocketPort': <uint16 443>, 'CertFingerprint': <'nih:sha-256;ab'>, 'Name': <'m1'>, "
+        "'ExpirationTime': <uint64 2208988799000000>, 'TrustAnchor': <'-----BEGIN CERTIFICATE-----\\n'>, "
+        "'Labels': <['a', 'b']>})");
     run_clear(&r);
     g_free(body);
-    r = run(g_test_dbus_get_bus_address(bus), "--no-wait add mef.example.com admin.example.com --kpm-id gw42@mef.example.com");
+    r = run(g_test_dbus_get_bus_address(bus),
+            "--no-wait add mef.example.com admin.example.com --kpm-id gw42@mef.example.com");
     body = fake_last(service, "AddMefClientRegCfg");
-    g_assert_cmpstr(body, ==, "('mef.example.com', 'admin.example.com', {'KpmId': <'gw42@mef.example.com'>})");
+    g_assert_cmpstr(body, ==,
+                    "('mef.example.com', 'admin.example.com', {'KpmId': <'gw42@mef.example.com'>})");
     run_clear(&r);
     g_free(body);
     r = run(g_test_dbus_get_bus_address(bus), "process ap1 SUID=10 force=true path=./DCFG/x=y");
@@ -276,7 +285,8 @@ static void test_progress_bar(void)
     pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
 
     if (pid == 0) {
-        execl(MEFCTL, MEFCTL, "--bus", g_test_dbus_get_bus_address(bus), "add", "ok.example.com", "admin.example.com", NULL);
+        execl(MEFCTL, MEFCTL, "--bus", g_test_dbus_get_bus_address(bus), "add", "ok.example.com",
+              "admin.example.com", NULL);
         _exit(127);
     }
     g_assert_cmpint(pid, >, 0);
@@ -309,14 +319,16 @@ static void expect_line(FILE *from, const char *part)
 
 static void watch(bool json)
 {
-    const char *argv[] = {MEFCTL, "--bus", g_test_dbus_get_bus_address(bus), "--timeout", "60", "watch", json ? "--json" : NULL, NULL};
+    const char *argv[] = {MEFCTL, "--bus", g_test_dbus_get_bus_address(bus), "--timeout",
+                          "60",   "watch", json ? "--json" : NULL,           NULL};
     GError *error = NULL;
     GPid pid;
     int out, status;
     FILE *lines;
     struct run r;
 
-    g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL, &out, NULL, &error);
+    g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL,
+                             &out, NULL, &error);
     g_assert_no_error(error);
     lines = fdopen(out, "r");
     expect_line(lines, "watching");
@@ -324,14 +336,18 @@ static void watch(bool json)
     g_assert_cmpint(r.code, ==, 0);
     run_clear(&r);
     /* GTestDBus lets anybody monitor, so that calls are told. */
-    expect_line(lines, json ? "\"event\":\"call\",\"fields\":{\"Member\":\"Poll\"" : "  call                 registration/mef1  Member=Poll");
+    expect_line(lines, json ? "\"event\":\"call\",\"fields\":{\"Member\":\"Poll\""
+                            : "  call                 registration/mef1  Member=Poll");
     fake_signal(service, "/org/mefclient1/registration/mef1/command/2", "org.freedesktop.DBus.Properties",
-                "PropertiesChanged", "('org.mefclient1.Command', {'Status': <'OK'>, 'Reported': <true>}, @as [])");
+                "PropertiesChanged",
+                "('org.mefclient1.Command', {'Status': <'OK'>, 'Reported': <true>}, @as [])");
     /* Status is what it was: only Reported is new; the transaction is known from before. */
-    expect_line(lines, json ? "\"transaction\":\"t-77\",\"event\":\"command-changed\",\"fields\":{\"Object\":\"/org/mefclient1/registration/mef1/command/2\",\"Reported\":true}"
+    expect_line(lines, json ? "\"transaction\":\"t-77\",\"event\":\"command-changed\",\"fields\":{\"Object\":"
+                              "\"/org/mefclient1/registration/mef1/command/2\",\"Reported\":true}"
                             : "command-changed      registration/mef1/command/2  Reported=yes");
     fake_signal(service, "/org/mefclient1", "org.freedesktop.DBus.ObjectManager", "InterfacesAdded",
-                "(objectpath '/org/mefclient1/job/4', {'org.mefclient1.Job': {'Operation': <'poll'>, 'State': <'running'>}})");
+                "(objectpath '/org/mefclient1/job/4', {'org.mefclient1.Job': {'Operation': <'poll'>, "
+                "'State': <'running'>}})");
     expect_line(lines, "job-added");
     fake_signal(service, "/org/mefclient1", "org.mefclient1.Manager", "JobRemoved",
                 "(uint32 4, objectpath '/org/mefclient1/job/4', 'done')");
