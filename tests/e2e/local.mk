@@ -16,4 +16,4 @@ tests_e2e_test_demo_LDADD = $(GLIB_LIBS)
 check_PROGRAMS += tests/e2e/test-enrolment
 tests_e2e_test_enrolment_SOURCES = tests/e2e/test-enrolment.c
 tests_e2e_test_enrolment_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
-tests_e2e_test_enrolment_LDADD = libteste2e.la $(GLIB_LIBS) $(JANSSON_LIBS) -ldl
+tests_e2e_test_enrolment_LDADD = $(E2E_LDADD)
