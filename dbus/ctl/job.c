@@ -56,8 +56,8 @@ static void show(struct waiting *w)
         format_relative(until, (uint64_t)now_realtime(), when);
     if (count)
         snprintf(steps, sizeof(steps), " %llu/%llu", (unsigned long long)index, (unsigned long long)count);
-    snprintf(line, sizeof(line), "%s%s %s", property_text(w->job, "Operation"), steps,
-             property_text(w->job, "Step"));
+    snprintf(line, sizeof(line), "%s%s%s%s", property_text(w->job, "Operation"), steps,
+             *property_text(w->job, "Step") ? " " : "", property_text(w->job, "Step"));
     str_make_printable(line);
     if (w->c->tty) {
         format_bar(fraction, BAR_WIDTH, bar);

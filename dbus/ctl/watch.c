@@ -364,11 +364,18 @@ int run_watch(struct ctl *c, const struct ctl_args *a)
     if (r == 0)
         r = bus_objects(c, &w.objects);
     if (r == 0) {
-        json_t *manager = object_interface(w.objects, ROOT_PATH, "Manager");
-        tell(&w, "watching", NULL, "",
-             json_pack("{s:s, s:b}", "State", property_text(manager, "State"), "Calls", w.monitor != NULL));
-        r = loop(&w, signals);
+        json_t *manager = json_incref(object_interface(w.objects, ROOT_PATH, "Manager"));
+        /* An ObjectManager need not list its own object. */
+        if (!manager)
+            r = bus_properties(c, ROOT_PATH, MANAGER_INTERFACE, &manager);
+        if (r == 0)
+            tell(&w, "watching", NULL, "",
+                 json_pack("{s:s, s:b}", "State", property_text(manager, "State"), "Calls",
+                           w.monitor != NULL));
+        json_decref(manager);
     }
+    if (r == 0)
+        r = loop(&w, signals);
     if (w.monitor) {
         dbus_connection_close(w.monitor);
         dbus_connection_unref(w.monitor);
