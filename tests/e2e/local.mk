@@ -12,8 +12,12 @@ tests_e2e_test_demo_SOURCES = tests/e2e/test-demo.c
 tests_e2e_test_demo_CFLAGS = $(TEST_CFLAGS)
 tests_e2e_test_demo_LDADD = $(GLIB_LIBS)
 
-
 check_PROGRAMS += tests/e2e/test-enrolment
 tests_e2e_test_enrolment_SOURCES = tests/e2e/test-enrolment.c
 tests_e2e_test_enrolment_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_e2e_test_enrolment_LDADD = $(E2E_LDADD)
+
+check_PROGRAMS += tests/e2e/test-misbehaviour
+tests_e2e_test_misbehaviour_SOURCES = tests/e2e/test-misbehaviour.c
+tests_e2e_test_misbehaviour_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_e2e_test_misbehaviour_LDADD = $(E2E_LDADD)
