@@ -4,10 +4,13 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/lib/run-test
 AM_TESTS_ENVIRONMENT = TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' SANITIZERS='$(SANITIZERS)'; \
 	export TOP_SRCDIR TOP_BUILDDIR SANITIZERS;
-EXTRA_DIST += tests/lib/run-test tests/lib/summary tests/lib/conformance tests/lib/check tests/lib/lsan.supp tests/lib/tsan.supp
+EXTRA_DIST += tests/lib/run-test tests/lib/summary tests/lib/conformance tests/lib/check tests/lib/sub-build tests/lib/sub-check \
+	tests/lib/lsan.supp tests/lib/tsan.supp tests/lib/valgrind.supp
 
 if BUILD_TESTS
+include tests/fuzz/quality.mk
 include tests/lib/local.mk
+include tests/unit/quality.mk
 include tests/unit/base.mk
 include tests/unit/policy.mk
 include tests/unit/mo.mk
