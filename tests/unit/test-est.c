@@ -1,82 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The enrolment as a whole. The matrix of server behaviour runs over a scripted transport (a real server will
- * not answer 202 at call N on demand); the exchange over TLS runs against a GnuTLS peer that issues real
- * certificates. */
+/* The enrolment as a whole, over a scripted transport: a real server will not answer 202 at call N on demand.
+ * The same over TLS is in test-est-tls.c. */
 #include <errno.h>
 #include <glib.h>
-#include <openssl/x509v3.h>
 
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 #include "plugin/cert/est-codec.h"
 #include "plugin/cert/est.h"
-#include "plugin/net/net.h"
+#include "tests/unit/est-ca.h"
 #include "tests/unit/pki.h"
-#include "tests/unit/tls-peer.h"
 
-#define FQDN      "mef.example.com"
-#define ID        "//m2m.example.com/gw42"
-#define CHALLENGE "300b06092a864886f70d010907"
+#define FQDN "mef.example.com"
+#define ID   "//m2m.example.com/gw42"
 
 static const struct san san = {SAN_DNS, "gw42.in-cse.m2m.example.com"};
-
-/* ---- the CA of both servers ------------------------------------------------------------------------- */
-
-struct authority {
-    EVP_PKEY *key;
-    X509 *cert;
-};
-
-static void authority_init(struct authority *a)
-{
-    static const struct pki_spec spec = {.cn = "MEF CA", .ca = true};
-
-    a->key = pki_key(NULL);
-    a->cert = pki_issue(&spec, a->key, NULL, NULL);
-}
-
-static void authority_done(struct authority *a)
-{
-    EVP_PKEY_free(a->key);
-    X509_free(a->cert);
-}
-
-/* base64 of a certs-only PKCS#7; the caller frees. */
-static char *certs_body(X509 *cert)
-{
-    struct der p7 = pki_certs_only(&cert, 1);
-    char *text = base64_encode(p7.data, p7.len);
-
-    free(p7.data);
-    return text;
-}
-
-static char *hex_body(const char *hex)
-{
-    uint8_t der[512];
-    size_t n = sizeof der;
-
-    g_assert_cmpint(hex_decode(hex, strlen(hex), der, &n), ==, 0);
-    return base64_encode(der, n);
-}
-
-static char *challenge_of(const struct der *csr)
-{
-    const unsigned char *p = csr->data;
-    X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr->len);
-    int at = X509_REQ_get_attr_by_NID(req, NID_pkcs9_challengePassword, -1);
-    char *text = NULL;
-
-    if (at >= 0) {
-        const ASN1_STRING *s =
-            X509_ATTRIBUTE_get0_data(X509_REQ_get_attr(req, at), 0, V_ASN1_PRINTABLESTRING, NULL);
-
-        text = g_strndup((const char *)ASN1_STRING_get0_data(s), (gsize)ASN1_STRING_length(s));
-    }
-    X509_REQ_free(req);
-    return text;
-}
 
 /* ---- a scripted transport --------------------------------------------------------------------------- */
 
@@ -564,14 +503,14 @@ static void test_channel_binding(void)
     struct mef_error err = {0};
 
     fake_init(&f);
-    f.csrattrs.hex = CHALLENGE;
+    f.csrattrs.hex = CSRATTRS_CHALLENGE;
     g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
     assert_challenge(&f, 1);
     est_result_clear(&r);
     fake_done(&f);
 
     fake_init(&f); /* replaced after csrattrs: the server refuses, the request is made anew */
-    f.csrattrs.hex = CHALLENGE;
+    f.csrattrs.hex = CSRATTRS_CHALLENGE;
     f.posts[0] = (struct step){.status = 403, .reconnected = true};
     f.posts[1] = (struct step){.status = 200};
     g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
@@ -581,14 +520,14 @@ static void test_channel_binding(void)
     fake_done(&f);
 
     fake_init(&f); /* refused on the connection that it was made for: that is the answer */
-    f.csrattrs.hex = CHALLENGE;
+    f.csrattrs.hex = CSRATTRS_CHALLENGE;
     f.posts[0] = (struct step){.status = 403};
     g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 100);
     g_assert_cmpuint(f.n_posts, ==, 1);
     fake_done(&f);
 
     fake_init(&f); /* the connection is cut under the POST: once more, with the new connection's value */
-    f.csrattrs.hex = CHALLENGE;
+    f.csrattrs.hex = CSRATTRS_CHALLENGE;
     f.posts[0] = (struct step){.result = TRANSPORT_BROKEN};
     f.posts[1] = (struct step){.status = 200};
     g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
@@ -598,7 +537,7 @@ static void test_channel_binding(void)
     fake_done(&f);
 
     fake_init(&f); /* a server that ends each connection cannot have one: none is sent */
-    f.csrattrs = (struct step){.status = 200, .hex = CHALLENGE, .drop = true};
+    f.csrattrs = (struct step){.status = 200, .hex = CSRATTRS_CHALLENGE, .drop = true};
     g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
     g_assert_null(f.last_challenge);
     est_result_clear(&r);
@@ -623,167 +562,6 @@ static void test_bad_uri(void)
     g_assert_nonnull(strstr(err.text, "http://mef.example.com/"));
 }
 
-/* ---- over TLS --------------------------------------------------------------------------------------- */
-
-struct server {
-    struct authority ca;
-    bool close_after_attributes, close_always;
-
-    int wrong;
-};
-
-static void answer(struct peer *p, unsigned status, const char *type, const char *body, bool close)
-{
-    g_autofree char *text =
-        g_strdup_printf("HTTP/1.1 %u \r\nContent-Type: %s\r\n%sContent-Length: %zu\r\n\r\n%s", status, type,
-                        close ? "Connection: close\r\n" : "", strlen(body), body);
-
-    peer_send(p, text);
-}
-
-static void serve_est(struct peer *p, int n)
-{
-    struct server *s = p->spec.data;
-    gsize at = p->received->len;
-
-    while (peer_read_request(p)) {
-        const char *text = p->received->str + at, *body = strstr(text, "\r\n\r\n") + 4;
-
-        if (g_str_has_prefix(text, "GET /.well-known/est/cacerts ")) {
-            _cleanup_(freep) char *certs = certs_body(s->ca.cert);
-
-            answer(p, 200, "application/pkcs7-mime", certs, s->close_always);
-            if (s->close_always)
-                return;
-        } else if (g_str_has_prefix(text, "GET /.well-known/est/csrattrs ")) {
-            _cleanup_(freep) char *attrs = hex_body(CHALLENGE);
-            bool close = s->close_after_attributes || s->close_always;
-
-            s->close_after_attributes = false;
-            answer(p, 200, "application/csrattrs", attrs, close);
-            if (close)
-                return;
-        } else {
-            struct der csr = {0};
-            g_autofree char *have = NULL;
-            _cleanup_(freep) char *want = base64_encode(p->unique, p->unique_len);
-
-            g_assert_true(g_str_has_prefix(text, "POST /.well-known/est/simpleenroll "));
-            g_assert_cmpint(est_body_decode(body, strlen(body), LIMIT_EST_BODY, &csr), ==, 0);
-            have = challenge_of(&csr);
-            if (g_strcmp0(have, want) != 0) {
-                s->wrong++;
-                answer(p, 403, "text/plain", "wrong tls-unique", false);
-            } else {
-                X509 *cert = pki_enrol(&(struct pki_enrol){0}, csr.data, csr.len, s->ca.cert, s->ca.key);
-                _cleanup_(freep) char *certs = certs_body(cert);
-
-                answer(p, 200, "application/pkcs7-mime; smime-type=certs-only", certs, false);
-                X509_free(cert);
-            }
-            free(csr.data);
-        }
-        at = p->received->len;
-    }
-}
-
-/* The new certificate at work: it authenticates us, and the CA certificates that came authenticate the
- * server. */
-static void assert_in_use(const struct transport *transport, const struct wait *wait,
-                          const struct authority *ca, const struct est_result *r)
-{
-    static const struct pki_spec server_spec = {.san = "DNS:" FQDN};
-    struct mef_error err = {0};
-    struct peer *p;
-    EVP_PKEY *key = pki_key(NULL);
-    X509 *cert = pki_issue(&server_spec, key, ca->cert, ca->key);
-    struct der_list chain = {0};
-    struct der pkcs8 = pki_key_der(key);
-    struct peer_spec proof = {.chain = &chain,
-                              .key = &pkcs8,
-                              .client_ca = &r->ca.item[0],
-                              .answer = "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"};
-    struct credential now = {.kind = CREDENTIAL_CERT, .key = r->key, .chain = &r->chain, .anchors = &r->ca};
-    struct primitive get = {.op = MEF_OP_RETRIEVE, .to = "//" FQDN "/-/x", .fr = ID, .rqi = "1", .rvi = "2a"};
-    struct endpoint to = {.fqdn = FQDN};
-    struct session *session = NULL;
-    struct answer a = {0};
-
-    pki_der(cert, &chain);
-    p = peer_start(&proof);
-    to.http_port = p->port;
-    g_assert_cmpint(transport->open(transport->ctx, &to, &now, wait, &session, &err), ==, 0);
-    g_assert_cmpint(transport->exchange(session, &get, wait, &a, &err), ==, 0);
-    g_assert_cmpuint(a.rsc, ==, 2000);
-    answer_clear(&a);
-    transport->close(session);
-    peer_stop(p);
-    der_list_clear(&chain);
-    free(pkcs8.data);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
-/* cacerts, csrattrs and simpleenroll over TLS-PSK with the tls-unique of the very connection; the certificate
- * then authenticates a handshake, with the CA certificates that came as anchors for the server. */
-static void test_over_tls(void)
-{
-    for (int closing = 0; closing < 3; closing++) {
-        struct server s = {.close_after_attributes = closing == 1, .close_always = closing == 2};
-        struct peer_spec spec = {
-            .psk_identity = "kpm@" FQDN, .psk = "0123456789abcdef", .serve = serve_est, .data = &s};
-        char *const resolve[] = {(char *)FQDN ":127.0.0.1", NULL};
-        struct net_params params = {.resolve = resolve};
-        struct net *net = NULL;
-        struct transport transport;
-        struct fake f;
-        struct vault vault = {.ctx = &f, .make_key = fake_make_key};
-        struct clock_port clock = {.realtime = real_now};
-        struct wait wait = {.deadline = now_monotonic() + 30 * USEC_PER_SEC};
-        struct secret *psk = NULL;
-        struct credential with = {.kind = CREDENTIAL_PSK, .identity = "kpm@" FQDN};
-        struct est_result r = {0};
-        struct mef_error err = {0};
-        g_autofree char *uri = NULL;
-        struct peer *p;
-
-        fake_init(&f);
-        authority_init(&s.ca);
-        p = peer_start(&spec);
-        g_assert_cmpint(net_new(&params, &net, &err), ==, 0);
-        transport = net_transport(net);
-        g_assert_cmpint(secret_copy("0123456789abcdef", 16, &psk), ==, 0);
-        with.psk = psk;
-        uri = g_strdup_printf("https://" FQDN ":%u/.well-known/est", p->port);
-        {
-            struct est_params e = {.transport = &transport,
-                                   .vault = &vault,
-                                   .clock = &clock,
-                                   .wait = &wait,
-                                   .uri = uri,
-                                   .with = &with,
-                                   .subject_id = ID,
-                                   .san = &san,
-                                   .label = ID,
-                                   .owner = "mef1"};
-            int got = est_enrol(&e, &r, &err);
-
-            if (got)
-                g_error("%d: %s", got, err.text);
-        }
-        g_assert_cmpuint(r.chain.n, ==, 1);
-        g_assert_cmpint(s.wrong, ==, 0);
-        g_assert_cmpint(peer_count(p, &p->handshakes), ==, 1 + closing);
-        peer_stop(p);
-        assert_in_use(&transport, &wait, &s.ca, &r);
-        est_result_clear(&r);
-        secret_free(psk);
-        net_free(net);
-        authority_done(&s.ca);
-        fake_done(&f);
-    }
-}
-
 int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
@@ -796,6 +574,5 @@ int main(int argc, char *argv[])
     g_test_add_func("/cert/est/retry-after", test_retry_after);
     g_test_add_func("/cert/est/channel-binding", test_channel_binding);
     g_test_add_func("/cert/est/bad-uri", test_bad_uri);
-    g_test_add_func("/cert/est/over-tls", test_over_tls);
     return g_test_run();
 }
