@@ -140,11 +140,18 @@ static void test_est_variants(void)
 
 /* ---- answers that are none ---------------------------------------------------------------------------- */
 
+#define DUPLICATE                                                                                            \
+    "\"do\":\"body\",\"body\":\"{\\\"sec:mecc\\\":{\\\"ty\\\":6,\\\"cid\\\":\\\"twice\\\",\\\"cdsc\\\":{"    \
+    "\\\"ccid\\\":2,"                                                                                        \
+    "\\\"cmda\\\":{\\\"dcca\\\":{\\\"dcu\\\":\\\"3:coaps://"                                                 \
+    "mef.example.com\\\"}}},\\\"csc\\\":10,\\\"csc\\\":10}}\""
+
 static const char *const spoilt[] = {
     "\"do\":\"body\",\"body\":\"\"",
     "\"do\":\"body\",\"body\":\"not JSON\"",
-    "\"do\":\"body\",\"body\":\"{\\\"sec:mecc\\\":{\\\"cid\\\":\\\"x\\\",\\\"cid\\\":\\\"y\\\",\\\"cdsc\\\":{"
-    "\\\"ccid\\\":2},\\\"csc\\\":10}}\"",
+    /* Nothing is wrong with it but a name that comes twice. */
+    DUPLICATE,
+    "\"do\":\"field\",\"set\":{\"cdsc\":{\"ccid\":{}}}",
     "\"do\":\"body\",\"body\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\"",
     "\"do\":\"field\",\"remove\":[\"cid\"]",
     "\"do\":\"field\",\"remove\":[\"cdsc\"]",
