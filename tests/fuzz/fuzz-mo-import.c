@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (fuzz_import(&tree, text, size) >= 0) {
         FUZZ_CHECK(mo_tree_export(&tree, &out, NULL) == 0);
-        FUZZ_CHECK(!strstr(out, "symmKeyValue\":"));
+        FUZZ_CHECK(!strstr(out, "\"symmKeyValue\":"));
         FUZZ_CHECK(fuzz_import(&tree, out, strlen(out)) == 0);
         FUZZ_CHECK(fuzz_import(&other, out, strlen(out)) == (int)tree.now.n);
         other.generation = tree.generation = 1;
