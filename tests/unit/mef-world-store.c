@@ -111,7 +111,7 @@ static int vault_put_cert(void *ctx, const uint8_t id[KEY_ID_LEN], const char *l
     (void)label;
     if (r < 0)
         return r;
-    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    g_assert_cmpstr(owner, ==, w->config.node);
     hex_encode(id, KEY_ID_LEN, hex);
     g_hash_table_replace(w->pairs, g_strdup(hex), g_bytes_new(cert->data, cert->len));
     return 0;
@@ -166,7 +166,7 @@ static int vault_drop_owned(void *ctx, const char *owner, struct mef_error *rete
 
     if (r < 0)
         return r;
-    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    g_assert_cmpstr(owner, ==, w->config.node);
     g_hash_table_remove_all(w->pairs);
     g_ptr_array_set_size(w->cas, 0);
     w->drop_owned++;
@@ -174,8 +174,6 @@ static int vault_drop_owned(void *ctx, const char *owner, struct mef_error *rete
 }
 
 /* ---- EST, in place of plugin/cert/est.c ------------------------------------------------------------- */
-
-static struct world *est_world; /* est_enrol has no context of ours */
 
 void est_result_clear(struct est_result *r)
 {
@@ -187,7 +185,7 @@ void est_result_clear(struct est_result *r)
 
 int est_enrol(const struct est_params *p, struct est_result *ret, struct mef_error *reterr)
 {
-    struct world *w = est_world;
+    struct world *w = p->transport->ctx;
     bool happens;
 
     pthread_mutex_lock(&w->lock);
@@ -248,7 +246,7 @@ static int journal_load(void *ctx, const char *node, struct reg_record *ret, str
     struct world *w = ctx;
 
     (void)reterr;
-    g_assert_cmpstr(node, ==, WORLD_NODE);
+    g_assert_cmpstr(node, ==, w->config.node);
     return w->has_reg ? reg_record_copy(&w->reg, ret) : -ENOENT;
 }
 
@@ -293,8 +291,13 @@ static int journal_last(void *ctx, const char *node, struct cmd_record *ret, str
 {
     struct world *w = ctx;
 
-    (void)node, (void)reterr;
-    return w->cmds->len ? cmd_record_copy(w->cmds->pdata[w->cmds->len - 1], ret) : -ENOENT;
+    (void)reterr;
+    for (guint i = w->cmds->len; i-- > 0;) {
+        struct cmd_record *c = w->cmds->pdata[i];
+        if (streq(c->node, node))
+            return cmd_record_copy(c, ret);
+    }
+    return -ENOENT;
 }
 
 static int journal_find(void *ctx, const char *node, const char *cid, struct cmd_record *ret,
@@ -302,10 +305,10 @@ static int journal_find(void *ctx, const char *node, const char *cid, struct cmd
 {
     struct world *w = ctx;
 
-    (void)node, (void)reterr;
+    (void)reterr;
     for (guint i = w->cmds->len; i-- > 0;) {
         struct cmd_record *c = w->cmds->pdata[i];
-        if (streq(c->cid, cid) && c->csc != 40)
+        if (streq(c->node, node) && streq(c->cid, cid) && c->csc != 40)
             return cmd_record_copy(c, ret);
     }
     return -ENOENT;
@@ -326,7 +329,8 @@ static int journal_save_cmd(void *ctx, struct cmd_record *c, const struct reg_re
         copy->serial = serial;
         guint i;
         for (i = 0; i < w->cmds->len; i++)
-            if (((struct cmd_record *)w->cmds->pdata[i])->serial == serial)
+            if (((struct cmd_record *)w->cmds->pdata[i])->serial == serial &&
+                streq(((struct cmd_record *)w->cmds->pdata[i])->node, c->node))
                 break;
         if (i < w->cmds->len) {
             cmd_free(w->cmds->pdata[i]);
@@ -402,7 +406,7 @@ static void observe_attention(void *ctx, const char *node, const char *reason, c
 {
     struct world *w = ctx;
 
-    g_assert_cmpstr(node, ==, WORLD_NODE);
+    g_assert_cmpstr(node, ==, w->config.node);
     pthread_mutex_lock(&w->lock);
     if (text)
         g_hash_table_replace(w->attention, g_strdup(reason), g_strdup(text));
@@ -471,7 +475,6 @@ const char *world_attention(struct world *w, const char *reason)
 void world_store_init(struct world *w)
 {
     w->cmds = g_ptr_array_new_with_free_func(cmd_free);
-    est_world = w;
 }
 
 void world_store_wire(struct world *w, struct mef_client_params *p)

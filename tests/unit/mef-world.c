@@ -282,6 +282,7 @@ static int transport_open(void *ctx, const struct endpoint *at, const struct cre
     s->w = w;
     s->cert = with->kind == CREDENTIAL_CERT;
     s->credential = world_credential_name(with);
+    w->anchors = with->anchors ? with->anchors->n : 0;
     *ret = s;
     return 0;
 }

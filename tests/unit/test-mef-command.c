@@ -334,24 +334,34 @@ static void test_timer_cancelled(void)
     world_free(w);
 }
 
+/* Two at once over one journal: the same cmdID is executed and reported in both. Then one of them registers
+ * anew: its cmdIDs begin again. */
 static void test_two_registrations(void)
 {
-    /* Each has its journal; the same cmdID in both is executed in both. */
-    for (int i = 0; i < 2; i++) {
-        static const struct mef_command commands[] = {{.cid = "\"c-0001\"", .cdsc = CERT_PROV}};
-        struct world *w = world_registered();
-        world_commands(w, commands, 1);
-        world_request(w, MEF_PROC_POLL, 2);
-        g_assert_cmpuint(w->commands[0].reported, ==, 20);
-        /* The same node registers anew: its cmdIDs begin again. */
-        world_request(w, MEF_PROC_DEREGISTER, 3);
-        world_request(w, MEF_PROC_REGISTER, 4);
-        world_commands(w, commands, 1);
-        world_request(w, MEF_PROC_POLL, 5);
-        g_assert_cmpuint(w->commands[0].reported, ==, 20);
-        g_assert_cmpuint(w->enrolments, ==, 2);
-        world_free(w);
-    }
+    static const struct mef_command commands[] = {{.cid = "\"c-0001\"", .cdsc = CERT_PROV}};
+    struct world *one = world_registered(), *two = world_new();
+
+    g_free(two->config.node);
+    two->config.node = g_strdup("mef2");
+    g_ptr_array_unref(two->cmds);
+    two->cmds = g_ptr_array_ref(one->cmds);
+    world_start(two);
+    world_request(two, MEF_PROC_REGISTER, 1);
+    world_commands(one, commands, 1);
+    world_commands(two, commands, 1);
+    world_request(one, MEF_PROC_POLL, 2);
+    world_request(two, MEF_PROC_POLL, 2);
+    g_assert_cmpuint(one->commands[0].reported, ==, 20);
+    g_assert_cmpuint(two->commands[0].reported, ==, 20);
+    g_assert_cmpuint(one->enrolments + two->enrolments, ==, 2);
+    world_free(two);
+    world_request(one, MEF_PROC_DEREGISTER, 3);
+    world_request(one, MEF_PROC_REGISTER, 4);
+    world_commands(one, commands, 1);
+    world_request(one, MEF_PROC_POLL, 5);
+    g_assert_cmpuint(one->commands[0].reported, ==, 20);
+    g_assert_cmpuint(one->enrolments, ==, 2);
+    world_free(one);
 }
 
 /* ---- what cannot be parsed --------------------------------------------------------------------------- */

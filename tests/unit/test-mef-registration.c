@@ -342,6 +342,35 @@ static void test_already(void)
     }
 }
 
+/* A pre-provisioned certificate (SUID 40): found by its fingerprint, with the configured anchors. */
+static void test_certificate(void)
+{
+    struct world *w = world_new();
+    g_autoptr(GBytes) cert = world_certificate("factory");
+    char hex[41];
+
+    for (size_t i = 0; i < 32; i++)
+        w->config.cert_sha256[i] = (uint8_t)(i + 1);
+    w->config.cert_prefix_len = 32;
+    w->config.credential = CREDENTIAL_CERT;
+    hex_encode(w->config.cert_sha256, 20, hex);
+    gsize n;
+    const void *data = g_bytes_get_data(cert, &n);
+    g_assert_cmpint(der_list_add(&w->config.anchors, data, n), ==, 0);
+    world_start(w);
+    world_request(w, MEF_PROC_REGISTER, 1);
+    g_assert_cmpint(world_finished(w, 1), ==, MEF_ERROR_NOT_FOUND); /* not in the token */
+    g_assert_cmpuint(w->log->len, ==, 0);
+    g_hash_table_insert(w->pairs, g_strdup(hex), g_bytes_ref(cert));
+    world_request(w, MEF_PROC_REGISTER, 2);
+    g_assert_cmpint(world_finished(w, 2), ==, 0);
+    g_assert_true(g_str_has_prefix(world_seen(w, 0)->credential, "cert:"));
+    g_assert_cmpuint(w->anchors, ==, 1);
+    g_assert_cmpuint(strlen(w->credential), ==, 64);
+    g_assert_false(w->reg.has_cert);
+    world_free(w);
+}
+
 static void test_expiry(void)
 {
     struct world *w = world_new();
@@ -450,6 +479,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/registration/one-retry-in-another-form", test_adapt);
     g_test_add_func("/mef/registration/lost-answer", test_lost_answer);
     g_test_add_func("/mef/registration/already-registered", test_already);
+    g_test_add_func("/mef/registration/certificate", test_certificate);
     g_test_add_func("/mef/registration/EE-13/renewal", test_expiry);
     g_test_add_func("/mef/registration/MC-01/expired", test_expired);
     g_test_add_func("/mef/registration/MC-01/node-expired", test_node_expired);
