@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@
 
 static const char open_policy[] =
     "<policy context='default'><allow own='*'/><allow send_type='method_call'/></policy>";
+
+/* A test that fails in the middle leaves no daemon behind. */
+static void on_child(gpointer data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
 
 static void daemon_run(struct bus_fixture *f)
 {
@@ -30,7 +37,7 @@ static void daemon_run(struct bus_fixture *f)
 
     g_spawn_async_with_pipes(NULL, argv, NULL,
                              G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
-                             NULL, NULL, &f->pid, NULL, &out, NULL, &e);
+                             on_child, NULL, &f->pid, NULL, &out, NULL, &e);
     g_assert_no_error(e);
     /* The address comes when it listens; end of file means that it died. */
     do {
