@@ -8,8 +8,7 @@
 #include "plugin/mef/worker.h"
 #include "policy/status.h"
 
-#define REPEATS_AT_ONCE 2u  /* 5.3 #22 */
-#define REPEATS_MIXED   16u /* in one exchange, whatever their cmdIDs: never a busy loop (MC-05) */
+#define REPEATS_MIXED 16u /* in one exchange, whatever their cmdIDs: never a busy loop (MC-05) */
 
 /* What a retrieve or an update brought. */
 enum next_kind { NEXT_COMMAND, NEXT_NONE, NEXT_BAD, NEXT_RETRIEVE };
@@ -28,6 +27,12 @@ static void next_clear(struct next *n)
 bool command_pending(const struct client *c)
 {
     return c->cmd.node && journal_todo(c->cmd.state) != TODO_RETRIEVE;
+}
+
+bool report_held_back(struct client *c)
+{
+    return c->cmd.node && c->cmd.state == CMD_DONE && c->r.repeats > REPEATS_AT_ONCE &&
+           c->r.next_poll > now_of(c);
 }
 
 void command_detail(struct client *c, const char *text)
@@ -488,14 +493,6 @@ static enum outcome receive(struct client *c, struct next *next, unsigned *bad, 
 
 /* ---- the exchange ------------------------------------------------------------------------------------ */
 
-/* A cmdID that keeps coming is answered only once in default-retry (5.3 #22); a person may ask for it
- * earlier. */
-static bool held_back(struct client *c)
-{
-    return c->cmd.state == CMD_DONE && c->r.repeats > REPEATS_AT_ONCE && c->r.next_poll > now_of(c) &&
-           !c->forced;
-}
-
 /* From what the journal holds to a report that was answered; *next is what that brought. */
 static enum outcome settle_command(struct client *c, struct next *next, bool *ret_done)
 {
@@ -511,7 +508,7 @@ static enum outcome settle_command(struct client *c, struct next *next, bool *re
             o = cert_prov_prove(c);
             break;
         case TODO_UPDATE:
-            if (held_back(c)) {
+            if (report_held_back(c) && !c->forced) {
                 *ret_done = true;
                 return OUT_OK;
             }

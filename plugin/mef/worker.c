@@ -172,7 +172,7 @@ static enum task what_is_due(struct client *c)
         return TASK_NONE;
     if (!registration_live(c))
         return TASK_REGISTER;
-    if (command_pending(c) && !(c->cmd.state == CMD_DONE && c->r.repeats > 2 && c->r.next_poll > now))
+    if (command_pending(c) && !report_held_back(c))
         return TASK_COMMANDS;
     int64_t renew = renewal_due(c);
     if (renew && renew <= now)
@@ -376,10 +376,16 @@ static void run_due(struct client *c, enum task task)
     enum mef_procedure proc = task == TASK_JOB ? c->job.proc : procs[task];
 
     c->error = (struct mef_error){0};
+    int64_t expires = c->r.expires;
     enum outcome o = run(c, proc);
-    if (task == TASK_RENEW)
-        c->renew_not_before =
-            o == OUT_OK || o == OUT_RETRY ? 0 : now_of(c) + (int64_t)(c->settings.backoff_max * USEC_PER_SEC);
+    if (task == TASK_RENEW) {
+        /* A MEF that grants nothing more is asked ever more often towards the end, but not without a pause.
+         */
+        uint64_t pause = o != OUT_OK && o != OUT_RETRY ? c->settings.backoff_max
+                         : c->r.expires <= expires     ? c->settings.backoff_min
+                                                       : 0;
+        c->renew_not_before = pause ? now_of(c) + (int64_t)(pause * USEC_PER_SEC) : 0;
+    }
     settle(c, o);
 }
 

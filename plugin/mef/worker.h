@@ -14,6 +14,7 @@
 #include "plugin/mef/journal-states.h"
 #include "plugin/mef/rqi.h"
 
+#define REPEATS_AT_ONCE     2u /* 5.3 #22 */
 #define TRANSACTION_LEN     17 /* 16 hex digits and NUL */
 #define CREDENTIAL_NAME_MAX 192
 
@@ -176,6 +177,9 @@ enum outcome registration_delete(struct client *c);
 /* procedure-command.c */
 enum outcome command_exchange(struct client *c);
 bool command_pending(const struct client *c);
+/* A cmdID that keeps coming is answered only once in default-retry (5.3 #22); a person may ask for it
+ * earlier. */
+bool report_held_back(struct client *c);
 /* Applies a journal event, optionally with a final status, and stores command and registration. */
 enum outcome command_advance(struct client *c, enum journal_event e, uint32_t csc);
 void command_detail(struct client *c, const char *text);

@@ -37,6 +37,30 @@ static void test_report_errors(void)
     }
 }
 
+/* 3.4(5): a registration update while a report is owed: the report takes the place of the retrieve. */
+static void test_update_while_owed(void)
+{
+    static const struct mef_command commands[] = {{.cid = "\"c-1\"", .cdsc = DEV_CFG}};
+    struct world *w = world_registered();
+
+    world_commands(w, commands, 1);
+    w->hook = world_report_hook;
+    w->hook_ctx = GUINT_TO_POINTER(5000);
+    world_request(w, MEF_PROC_POLL, 2);
+    g_assert_cmpint(mef_client_cancel(w->client, 2), ==, 0);
+    world_idle(w);
+    world_request(w, MEF_PROC_UPDATE, 3);
+    g_assert_cmpint(world_finished(w, 3), ==, 0);
+    world_assert_story(
+        w,
+        "R /-/mecr-7f3a21/cmd" PUT(
+            "\"c-1\"",
+            41) "\nU /-/mecr-7f3a21 "
+                "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"]}}" PUT("\"c-1\"",
+                                                                                                    41));
+    world_free(w);
+}
+
 static void test_registration_gone(void)
 {
     static const struct mef_command commands[] = {{.cid = "\"c-1\"", .cdsc = DEV_CFG}};
@@ -431,6 +455,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mef/command/report-errors", test_report_errors);
+    g_test_add_func("/mef/command/EE-13/MC-02/update-while-a-report-is-owed", test_update_while_owed);
     g_test_add_func("/mef/command/registration-gone", test_registration_gone);
     g_test_add_func("/mef/command/forgetful-mef", test_forgetful);
     g_test_add_func("/mef/command/no-command", test_no_command);

@@ -393,6 +393,27 @@ static void test_expiry(void)
     world_free(w);
 }
 
+/* A MEF that grants nothing more: asked again, never in a rush, and registered anew at the end. */
+static void test_no_extension(void)
+{
+    struct world *w = world_new();
+
+    w->config.expires = 0;
+    w->et = "20260301T090000";
+    world_start(w);
+    world_request(w, MEF_PROC_REGISTER, 1);
+    g_ptr_array_set_size(w->log, 0);
+    world_advance(w, 3599);
+    g_assert_cmpuint(w->log->len, >=, 4);
+    g_assert_cmpuint(w->log->len, <=, 20);
+    w->registered = false;
+    w->et = "20261201T000000";
+    world_advance(w, 60);
+    g_assert_cmpuint(w->registrations, ==, 2);
+    g_assert_cmpint(w->state, ==, REG_REGISTERED);
+    world_free(w);
+}
+
 /* Unreachable until after the expiry: then nothing goes under the old registration. */
 static void test_expired(void)
 {
@@ -481,6 +502,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/registration/already-registered", test_already);
     g_test_add_func("/mef/registration/certificate", test_certificate);
     g_test_add_func("/mef/registration/EE-13/renewal", test_expiry);
+    g_test_add_func("/mef/registration/no-extension", test_no_extension);
     g_test_add_func("/mef/registration/MC-01/expired", test_expired);
     g_test_add_func("/mef/registration/MC-01/node-expired", test_node_expired);
     g_test_add_func("/mef/registration/node-updated", test_update_of_node);
