@@ -418,14 +418,14 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
 
     hex_encode(row->id, row->id_len, id);
     if (state == LEAVING) {
-        event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .registration = row->owner},
+        event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
                    "finishing the deletion of %s from the token", id);
         return drop_one(v, &j, reterr);
     }
     if (state == CERT || state == KEY) {
         r = present(v, row, state == CERT, reterr);
         if (r == 0)
-            event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .registration = row->owner},
+            event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
                        "the token no longer holds %s, which the store has as confirmed; it will not be used", id);
         if (r < 0 || state == CERT)
             return r < 0 ? r : 0;
@@ -437,7 +437,7 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
     r = db_run(v->db, open_work, &o, reterr);
     if (r < 0 || o.open)
         return r;
-    event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .registration = row->owner},
+    event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
                "removing %s, which was begun for a command that has ended", id);
     return drop_one(v, &j, reterr);
 }

@@ -24,6 +24,7 @@ include tests/token/local.mk
 include tests/sim/local.mk
 include tests/host/local.mk
 include tests/e2e/local.mk
+include tests/e2e/journal.mk
 include tests/fuzz/base.mk
 include tests/fuzz/bus.mk
 include tests/fuzz/mo.mk

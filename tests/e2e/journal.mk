@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+check_PROGRAMS += tests/e2e/test-journal
+tests_e2e_test_journal_SOURCES = tests/e2e/test-journal.c
+tests_e2e_test_journal_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_e2e_test_journal_LDADD = $(E2E_LDADD)
