@@ -190,6 +190,14 @@ static bool same_token(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
            memcmp(a->model, b->model, sizeof a->model) == 0;
 }
 
+/* A URI that says nothing of the token: then one that needs no login, a trust store say, is not meant. */
+static bool names_no_token(struct token *t)
+{
+    const CK_TOKEN_INFO *wanted = p11_kit_uri_get_token_info(t->uri);
+
+    return !wanted->label[0] && !wanted->serialNumber[0] && !wanted->manufacturerID[0] && !wanted->model[0];
+}
+
 static void scan_slot(struct token *t, CK_FUNCTION_LIST *f, CK_SLOT_ID slot, struct found *found)
 {
     CK_SLOT_INFO slot_info;
@@ -205,6 +213,8 @@ static void scan_slot(struct token *t, CK_FUNCTION_LIST *f, CK_SLOT_ID slot, str
         found->blank++;
         return;
     }
+    if (!(info.flags & CKF_LOGIN_REQUIRED) && names_no_token(t))
+        return;
     /* Two modules may show one and the same token. */
     if (found->matches && same_token(&found->token, &info))
         return;
