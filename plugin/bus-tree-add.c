@@ -168,7 +168,8 @@ static int stage(struct adding *a, struct mo_tx *tx, char ***paths, struct mef_e
     return path && strv_push(paths, path) == 0 ? 0 : no_memory(reterr);
 }
 
-static void finish(struct adding *a, struct mef_error *reterr)
+/* The anchor, if any, is settled by the commit; when there will be none (negative), by the caller. */
+static int finish(struct adding *a, struct mef_error *reterr)
 {
     struct engine *e = a->e;
     struct tree_work w = {.e = e};
@@ -177,6 +178,8 @@ static void finish(struct adding *a, struct mef_error *reterr)
 
     if (r == 0) {
         r = stage(a, w.tx, &result.paths, reterr);
+        if (r == 0 && a->anchor_owner && !(result.anchor = strdup(a->anchor_owner)))
+            r = no_memory(reterr);
         if (r == 0 && a->type == MO_MEF_CLIENT_REG_CFG)
             r = job_new(e->jobs, "register", bus_call_uid(a->call), NULL, NULL, registration_job_cancel, e, &result.job, NULL,
                         reterr);
@@ -187,10 +190,12 @@ static void finish(struct adding *a, struct mef_error *reterr)
         } else {
             tree_work_drop(&w);
             strv_free(result.paths);
+            free(result.anchor);
         }
     }
     if (r < 0)
         bus_reply_error(a->call, reterr);
+    return r;
 }
 
 /* ---- the token's part ------------------------------------------------------------------------------- */
@@ -224,8 +229,8 @@ static void token_done(void *ctx, int r, const struct mef_error *err)
     if (r < 0)
         bus_reply_error(a->call, err);
     else
-        finish(a, &why);
-    if (a->anchor_owner)
+        r = finish(a, &why);
+    if (r < 0 && a->anchor_owner)
         anchors_settled(a->e, a->anchor_owner);
 }
 
@@ -233,7 +238,7 @@ static void token_done(void *ctx, int r, const struct mef_error *err)
 static int go(struct adding *a, bool token, struct mef_error *reterr)
 {
     if (!token) {
-        finish(a, reterr);
+        (void)finish(a, reterr);
         adding_free(a);
         return 0;
     }
@@ -377,16 +382,19 @@ static void anchor_done(void *ctx, int r, const struct mef_error *err)
         r = add_anchor_node(w.tx, a, &why);
         const struct mo_node *n = r == 0 ? mo_tx_by_name(w.tx, MO_TRUST_ANCHOR_CRED, a->anchor_owner) : NULL;
         _cleanup_(freep) char *path = n ? node_bus_path(n) : NULL;
-        if (r == 0 && (!path || strv_push(&result.paths, path) < 0))
+        if (r == 0 && (!path || strv_push(&result.paths, path) < 0 || !(result.anchor = strdup(a->anchor_owner))))
             r = no_memory(&why);
-        if (r == 0)
+        if (r == 0) {
             r = tree_work_finish(&w, a->call, &result, &why);
-        else
+        } else {
             tree_work_drop(&w);
+            strv_free(result.paths);
+        }
     }
-    if (r < 0)
+    if (r < 0) {
         bus_reply_error(a->call, err);
-    anchors_settled(a->e, a->anchor_owner);
+        anchors_settled(a->e, a->anchor_owner);
+    }
 }
 
 static const struct bus_option anchor_options[] = {{"Name", "s"}, {NULL, NULL}};

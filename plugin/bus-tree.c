@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plugin/anchors.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/bus-input.h"
@@ -171,6 +172,7 @@ static void pending_free(struct pending *p)
 {
     bus_call_unref(p->call);
     strv_free(p->result.paths);
+    free(p->result.anchor);
     free(p->job_path);
     free(p);
 }
@@ -204,6 +206,9 @@ static void on_committed(void *ctx, int r, uint64_t generation, const struct mef
         bus_reply_error(p->call, err);
     else
         answer(p->call, &p->result, p->job_path, generation);
+    /* Not before: until now the tree had no node for it, and the sweep would have taken it for a left-over. */
+    if (p->result.anchor)
+        anchors_settled(p->e, p->result.anchor);
     pending_free(p);
 }
 
@@ -222,12 +227,14 @@ int tree_work_finish(struct tree_work *w, struct bus_call *call, struct tree_res
         free(p);
         mo_tx_rollback(tx);
         strv_free(TAKE_PTR(result->paths));
+        free(TAKE_PTR(result->anchor));
         return no_memory(reterr);
     }
     p->e = w->e;
     p->call = bus_call_ref(call);
     p->result = *result;
     result->paths = NULL;
+    result->anchor = NULL;
     int r = commit_tree(w->e, tx, result->job, &(struct commit_reply){.ctx = p, .done = on_committed}, reterr);
     if (r < 0)
         pending_free(p);

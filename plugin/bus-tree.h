@@ -24,6 +24,7 @@ struct tree_result {
     enum tree_answer answer;
     char **paths; /* node(s); taken over */
     uint32_t job; /* 0: "/" */
+    char *anchor; /* a trust anchor in the token whose fate the commit decides (anchors.h), or NULL; taken over */
 };
 /* Commits a fresh transaction and answers the call when it is durable; with a held one answers at once. Takes
  * `result` over. On failure nothing was answered. */
