@@ -76,7 +76,8 @@ enum mef_procedure {
     MEF_PROC_REGISTER = 1, /* T1: create, or (a live registration is known) retrieve of it */
     MEF_PROC_UPDATE,       /* 8.3.5.2.5: et and labels of the present configuration */
     MEF_PROC_RETRIEVE,     /* 8.3.5.2.4: refreshes et and ch */
-    MEF_PROC_POLL,         /* command retrieve now; NotRegistered without a live registration */
+    MEF_PROC_POLL,       /* command retrieve now, and a report that is held back; NotRegistered without a live
+                            registration */
     MEF_PROC_DEREGISTER, /* 8.3.5.2.6 on request: the node stays, state `new`; nothing is sent any more until
                             REGISTER is asked for (or the host restarts) */
     MEF_PROC_END,        /* T2: the node is gone. Cancels what runs. Ends when the local part and the first

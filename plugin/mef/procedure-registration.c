@@ -195,6 +195,16 @@ static enum outcome forget_registration(struct client *c, enum reg_state state, 
     return save_registration(c) < 0 ? OUT_RETRY : OUT_OK;
 }
 
+/* What an earlier registration left counts no more: cmdIDs belong to a registration (MC-52). */
+static enum outcome succeed(struct client *c, const char *reg_id)
+{
+    bool traces = c->r.reg_id || c->r.last_update_cid || command_pending(c);
+
+    if (!traces || streq0(c->r.reg_id, reg_id))
+        return OUT_OK;
+    return forget_registration(c, REG_REGISTERING, "The registration ended before the report.");
+}
+
 static enum outcome created(struct client *c, struct answer *a)
 {
     _cleanup_(registration_answer_clear) struct registration_answer reg = {0};
@@ -215,10 +225,7 @@ static enum outcome created(struct client *c, struct answer *a)
         forget_create(c);
         return registration_failed(c, OUT_FATAL);
     }
-    /* What an earlier registration left counts no more: cmdIDs belong to a registration (MC-52). */
-    bool traces = c->r.reg_id || c->r.last_update_cid || command_pending(c);
-    if (traces && !streq0(c->r.reg_id, reg.reg_id) &&
-        forget_registration(c, REG_REGISTERING, "The registration ended before the report.") != OUT_OK)
+    if (succeed(c, reg.reg_id) != OUT_OK)
         return OUT_RETRY;
     forget_create(c);
     if (adopt(c, &reg) < 0)
@@ -260,7 +267,7 @@ static enum outcome already_registered(struct client *c, const char *location)
         c->error = refused;
         return registration_failed(c, OUT_FATAL);
     }
-    if (adopt(c, &reg) < 0)
+    if (succeed(c, reg.reg_id) != OUT_OK || adopt(c, &reg) < 0)
         return OUT_RETRY;
     CRASH_POINT(REG_CREATE_STORED);
     tell_event(c, EVENT_REGISTRATION_DONE, NULL, "'%s' had our registration '%s' already.", c->cfg.fqdn,

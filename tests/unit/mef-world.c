@@ -292,10 +292,11 @@ static int transport_exchange(struct session *s, const struct primitive *req, co
 {
     struct world *w = s->w;
     bool happens;
+    uint64_t now = now_monotonic();
 
-    (void)wait;
     (void)reterr;
     pthread_mutex_lock(&w->lock);
+    w->patience = wait->deadline == DEADLINE_NONE || wait->deadline < now ? 0 : wait->deadline - now;
     if (!w->dead && s->cert && w->refuse_certificates) {
         pthread_mutex_unlock(&w->lock);
         return TRANSPORT_TLS_REFUSED;

@@ -64,7 +64,8 @@ struct world {
     bool refuse_certificates; /* as TLS alert at the first exchange (as net does) */
     GPtrArray *log;           /* struct seen */
     unsigned exchanges, closes;
-    size_t anchors; /* of the last open */
+    uint64_t patience; /* that the last exchange was given, microseconds */
+    size_t anchors;    /* of the last open */
     /* token */
     GHashTable *pairs; /* hex of CKA_ID -> GBytes certificate */
     GPtrArray *cas;    /* GBytes */

@@ -334,6 +334,42 @@ static void test_timer_cancelled(void)
     world_free(w);
 }
 
+/* While a retrieve is outstanding somebody asks for another; the answer never comes. */
+static int outstanding_hook(struct world *w, const struct seen *req, struct answer *ret)
+{
+    struct mef_error e;
+
+    (void)ret;
+    if (req->op != MEF_OP_RETRIEVE || w->hook_ctx)
+        return -1;
+    w->hook_ctx = w;
+    pthread_mutex_unlock(&w->lock); /* as a real one, which blocks for a while */
+    g_assert_cmpint(mef_client_request(w->client, MEF_PROC_POLL, 3, &e), ==, 0);
+    pthread_mutex_lock(&w->lock);
+    g_assert_cmpuint(w->log->len, ==, 1);
+    return TRANSPORT_TIMEOUT;
+}
+
+static void test_outstanding(void)
+{
+    struct world *w = world_new();
+
+    w->settings.connect_timeout = 3;
+    w->settings.response_timeout = 7;
+    world_start(w);
+    world_request(w, MEF_PROC_REGISTER, 1);
+    g_ptr_array_set_size(w->log, 0);
+    w->hook = outstanding_hook;
+    world_request(w, MEF_PROC_POLL, 2);
+    /* One at a time; the next only once the configured wait has run out. */
+    g_assert_cmpuint(w->patience, >, 9 * 1000000);
+    g_assert_cmpuint(w->patience, <=, 10 * 1000000);
+    g_assert_cmpint(world_finished(w, 2), ==, 0);
+    g_assert_cmpint(world_finished(w, 3), ==, 0);
+    world_assert_story(w, "R /-/mecr-7f3a21/cmd" GET GET);
+    world_free(w);
+}
+
 /* Two at once over one journal: the same cmdID is executed and reported in both. Then one of them registers
  * anew: its cmdIDs begin again. */
 static void test_two_registrations(void)
@@ -471,6 +507,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/command/MC-13/MC-54/no-more-commands-bad-arguments", test_no_more_arguments);
     g_test_add_func("/mef/command/EE-14/MC-14/MC-15/no-more-commands", test_no_more);
     g_test_add_func("/mef/command/EE-15/MC-15/timer-cancelled", test_timer_cancelled);
+    g_test_add_func("/mef/command/MC-03/one-outstanding", test_outstanding);
     g_test_add_func("/mef/command/MC-52/two-registrations", test_two_registrations);
     g_test_add_func("/mef/command/MC-05/unparsable", test_unparsable);
     g_test_add_func("/mef/command/MC-05/MC-53/unparsable-update-answer", test_unparsable_update);

@@ -52,12 +52,11 @@ static void test_update_while_owed(void)
     world_request(w, MEF_PROC_UPDATE, 3);
     g_assert_cmpint(world_finished(w, 3), ==, 0);
     world_assert_story(
-        w,
-        "R /-/mecr-7f3a21/cmd" PUT(
-            "\"c-1\"",
-            41) "\nU /-/mecr-7f3a21 "
-                "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"]}}" PUT("\"c-1\"",
-                                                                                                    41));
+        w, "R /-/mecr-7f3a21/cmd" PUT(
+               "\"c-1\"",
+               41) "\nU /-/mecr-7f3a21 "
+                   "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"]}}" PUT(
+                       "\"c-1\"", 41));
     world_free(w);
 }
 
