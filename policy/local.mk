@@ -10,6 +10,7 @@ libpolicy_la_SOURCES = \
 	policy/ids.c policy/ids.h \
 	policy/m2m-id.c \
 	policy/mo-access.c policy/mo-access.h \
+	policy/mo-node.c policy/mo-node.h \
 	policy/status.c policy/status.h \
 	policy/subject-id.c policy/subject-id.h \
 	policy/suid.c policy/suid.h \

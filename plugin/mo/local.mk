@@ -12,6 +12,7 @@ libmo_la_SOURCES = \
 	plugin/mo/node.c \
 	plugin/mo/path.c \
 	plugin/mo/schema.c plugin/mo/schema.h \
+	plugin/mo/snapshot.c \
 	plugin/mo/step.c \
 	plugin/mo/stmt.c \
 	plugin/mo/store.c \

@@ -101,6 +101,11 @@ char *mo_node_path(const struct mo_node *n);
  * memory. */
 char **mo_node_object_paths(const struct mo_tree *tree, const struct mo_node *n);
 
+/* The node and one level of its relatives as they are now, a copy of the caller's (policy/mo-node.h). -ENOMEM.
+ */
+struct mo_snapshot;
+int mo_node_snapshot(const struct mo_tree *tree, const struct mo_node *n, struct mo_snapshot *ret);
+
 /* State word and last status of a node, as the root finds them out. Visible at once; written to the store
  * behind the loop's back (lost by a crash at the worst). No generation bump. -ENOENT. */
 int mo_node_set_state(struct mo_tree *tree, uint64_t id, enum mo_state state, uint32_t last_status);

@@ -36,3 +36,7 @@ tests_unit_test_mo_memory_SOURCES = tests/unit/test-mo-memory.c
 tests_unit_test_mo_memory_CFLAGS = $(MO_TEST_CFLAGS) -fno-builtin
 tests_unit_test_mo_memory_LDADD = $(MO_TEST_LIBS)
 endif
+check_PROGRAMS += tests/unit/test-mo-node
+tests_unit_test_mo_node_SOURCES = tests/unit/test-mo-node.c tests/unit/mo-env.c tests/unit/mo-env.h
+tests_unit_test_mo_node_CFLAGS = $(MO_TEST_CFLAGS)
+tests_unit_test_mo_node_LDADD = $(MO_TEST_LIBS)

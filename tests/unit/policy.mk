@@ -19,3 +19,8 @@ check_PROGRAMS += tests/unit/test-policy-bus
 tests_unit_test_policy_bus_SOURCES = tests/unit/test-policy-bus.c
 tests_unit_test_policy_bus_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_policy_bus_LDADD = $(GLIB_LIBS)
+
+check_PROGRAMS += tests/unit/test-policy-mo-node
+tests_unit_test_policy_mo_node_SOURCES = tests/unit/test-policy-mo-node.c
+tests_unit_test_policy_mo_node_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_policy_mo_node_LDADD = libpolicy.la libbase.la $(GLIB_LIBS)
