@@ -178,6 +178,8 @@ static const char *status_word(const struct cmd_record *c)
 {
     static const char *const words[CMD_STATE_MAX_] = {"received", "running", "tentative", "done", "reported"};
 
+    if (c->class_id == CMD_NO_MORE_COMMANDS && !c->csc)
+        return "done"; /* it has no status of its own */
     return c->csc && c->state >= CMD_DONE ? cmd_status_word((enum cmd_status)c->csc) : words[c->state];
 }
 

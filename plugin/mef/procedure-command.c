@@ -384,18 +384,38 @@ static enum outcome begin(struct client *c, struct command *command, struct buf 
     return OUT_OK;
 }
 
-/* `cid`: of the NO_MORE_COMMANDS that said so, NULL = the MEF has no command resource. */
-static enum outcome no_more(struct client *c, const char *cid, uint64_t seconds, bool *ret_done)
+/* The command that says so is kept like any other, so that a person sees it; the same one again takes its place. Record and
+ * timer are one commit. `command` NULL: the MEF has no command resource. */
+static enum outcome store_no_more(struct client *c, struct command *command, struct buf *body, uint64_t seconds)
 {
-    const struct cmd_record shown = {
-        .cid = (char *)(uintptr_t)cid, .class_id = CMD_NO_MORE_COMMANDS, .transaction = c->transaction};
+    bool same = c->cmd.node && c->cmd.class_id == CMD_NO_MORE_COMMANDS && cid_equal(c->cmd.cid, command->cid);
+    uint32_t serial = same ? c->cmd.serial : 0;
 
+    if (new_record(c, command, body) < 0)
+        return fail(c, OUT_RETRY, MEF_ERROR_FAILED, "Out of memory.");
+    c->cmd.serial = serial;
+    c->cmd.state = CMD_REPORTED; /* nothing is owed: no status ever goes out for it (MC-14) */
+    c->cmd.finished = c->cmd.received;
+    c->r.next_poll = now_of(c) + (int64_t)(seconds * USEC_PER_SEC);
+    c->r.last_contact = now_of(c);
+    enum outcome o = save_command(c);
+    if (o != OUT_OK)
+        cmd_record_clear(&c->cmd);
+    else
+        CRASH_POINT(TIMER_STORED);
+    return o;
+}
+
+static enum outcome no_more(struct client *c, struct command *command, struct buf *body, uint64_t seconds,
+                            bool *ret_done)
+{
     *ret_done = true;
     c->r.repeats = 0;
-    new_transaction(c);
-    enum outcome o = start_timer(c, seconds);
+    if (!command)
+        new_transaction(c);
+    enum outcome o = command ? store_no_more(c, command, body, seconds) : start_timer(c, seconds);
     if (o == OUT_OK)
-        tell_event(c, EVENT_NO_MORE_COMMANDS, cid ? &shown : NULL,
+        tell_event(c, EVENT_NO_MORE_COMMANDS, command ? &c->cmd : NULL,
                    "'%s' has no command; asking again in %llu s.", c->cfg.fqdn, (unsigned long long)seconds);
     return o;
 }
@@ -440,9 +460,9 @@ static enum outcome receive_command(struct client *c, struct command *command, s
     CRASH_POINT(CMD_RETRIEVED);
     switch (d) {
     case DECIDE_NO_MORE:
-        return no_more(c, command->cid, args.no_more.seconds, ret_done);
+        return no_more(c, command, body, args.no_more.seconds, ret_done);
     case DECIDE_HOLD:
-        return no_more(c, command->cid, c->settings.default_retry, ret_done);
+        return no_more(c, command, body, c->settings.default_retry, ret_done);
     case DECIDE_REPEATED:
     case DECIDE_KNOWN:
         return owe(c, command, body, csc, last > 0);
@@ -479,7 +499,7 @@ static enum outcome receive(struct client *c, struct next *next, unsigned *bad, 
     case NEXT_RETRIEVE:
         return OUT_OK;
     case NEXT_NONE:
-        return no_more(c, NULL, c->settings.default_retry, ret_done);
+        return no_more(c, NULL, NULL, c->settings.default_retry, ret_done);
     case NEXT_BAD:
         return unparsable(c, bad, ret_done);
     case NEXT_COMMAND:
@@ -541,7 +561,7 @@ enum outcome command_exchange(struct client *c)
             o = retrieve(c, &next);
         if (o == OUT_GIVE_UP && next.kind == NEXT_NONE) {
             struct mef_error why = c->error;
-            (void)no_more(c, NULL, c->settings.default_retry, &done);
+            (void)no_more(c, NULL, NULL, c->settings.default_retry, &done);
             c->error = why;
         }
         if (o != OUT_OK)

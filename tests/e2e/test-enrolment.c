@@ -150,7 +150,13 @@ static void test_first_enrolment(void)
 
     g_autofree char *reg_state = e2e_get_string(&g, REG, "Registration", "State");
     g_autofree char *credential = e2e_get_string(&g, REG, "Registration", "Credential");
-    g_autofree char *last = e2e_get_string(&g, REG, "Registration", "LastCommand");
+    g_autofree char *newest = e2e_get_string(&g, REG, "Registration", "LastCommand");
+    g_autofree char *newest_class = e2e_get_string(&g, newest, "Command", "Class");
+    g_assert_cmpstr(newest_class, ==, "no-more-commands");
+    g_assert_cmpuint(e2e_get_number(&g, newest, "Command", "StatusCode"), ==, 0);
+    g_assert_cmpuint(e2e_get_number(&g, newest, "Command", "Reported"), ==, 0);
+    g_assert_cmpuint(e2e_get_number(&g, REG, "Registration", "LastStatus"), ==, 20);
+    const char *last = REG "/command/1";
     g_assert_cmpstr(reg_state, ==, "registered");
     g_autofree char *kind = e2e_get_string(&g, credential, "Credential", "Kind");
     g_assert_cmpstr(kind, ==, "certificate");
@@ -245,8 +251,7 @@ static void test_restart_keeps(void)
     g_assert_cmpuint(e2e_get_number(&g, REG, "Registration", "NextPoll"), ==, next);
     g_autofree char *id2 = e2e_get_string(&g, REG, "Registration", "MefClientRegId");
     g_assert_cmpstr(id, ==, id2);
-    g_autofree char *last = e2e_get_string(&g, REG, "Registration", "LastCommand");
-    g_assert_cmpuint(e2e_get_number(&g, last, "Command", "StatusCode"), ==, 20);
+    g_assert_cmpuint(e2e_get_number(&g, REG "/command/1", "Command", "StatusCode"), ==, 20);
     /* A poll by hand goes over the certificate (8.3.1.2) and answers NO_MORE_COMMANDS again. */
     g_autoptr(GVariant) v = call(&g, REG, "Registration", "Poll", g_variant_new("(a{sv})", NULL));
     g_autofree char *poll = NULL;
