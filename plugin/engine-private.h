@@ -49,7 +49,6 @@ struct engine {
     sd_event *event;
     struct post *post;
     sd_event_source *post_source;
-    sd_event_source *housekeeping;
     int wake_fd;
     sd_event_source *wake_source;
 

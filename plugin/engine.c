@@ -18,7 +18,6 @@
 #include "plugin/base/str.h"
 
 #define DISPATCH_TURNS 64 /* then the host's other work has its turn */
-#define HOUSEKEEPING_USEC (UINT64_C(5) * 1000000)
 
 /* ---- small services --------------------------------------------------------------------------------- */
 
@@ -283,15 +282,6 @@ static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *ctx)
     return 0;
 }
 
-static int on_housekeeping(sd_event_source *s, uint64_t usec, void *ctx)
-{
-    struct engine *e = ctx;
-
-    engine_update_state(e);
-    (void)sd_event_source_set_time_relative(s, HOUSEKEEPING_USEC);
-    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
-}
-
 static int make_loop(struct engine *e)
 {
     int r = sd_event_new(&e->event);
@@ -304,8 +294,6 @@ static int make_loop(struct engine *e)
         e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r = e->wake_fd < 0 ? -errno : sd_event_add_io(e->event, &e->wake_source, e->wake_fd, EPOLLIN, on_wake, e);
     }
-    if (r >= 0)
-        r = sd_event_add_time_relative(e->event, &e->housekeeping, CLOCK_BOOTTIME, HOUSEKEEPING_USEC, 0, on_housekeeping, e);
     return r < 0 ? r : 0;
 }
 
@@ -603,7 +591,6 @@ static void drop_sources(struct engine *e)
 {
     e->post_source = sd_event_source_disable_unref(e->post_source);
     e->wake_source = sd_event_source_disable_unref(e->wake_source);
-    e->housekeeping = sd_event_source_disable_unref(e->housekeeping);
 }
 
 int engine_stop(struct engine *e, uint64_t deadline)

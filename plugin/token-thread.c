@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Token work on behalf of the loop (design.md 4: a token call never blocks the loop). Tasks run in order; when
- * there is none the token is looked at every two seconds, which PKCS#11 needs since modules do not tell. */
+ * there is none the token is looked at every few seconds. */
 #include "plugin/token-thread.h"
 
 #include <errno.h>
@@ -13,7 +13,9 @@
 #include "plugin/base/str.h"
 #include "plugin/cert/chain.h"
 
-#define LOOK_EVERY_MS 2000
+/* PKCS#11 modules do not tell: a token that is not there is looked for more often than one that is. */
+#define LOOK_ABSENT_S 2
+#define LOOK_PRESENT_S 5
 #define LISTED_MAX 256 /* Credential objects on the bus; ours come first */
 
 struct task {
@@ -279,7 +281,7 @@ static void *run(void *arg)
         (void)pthread_mutex_lock(&t->lock);
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += LOOK_EVERY_MS / 1000;
+        until.tv_sec += token_state(t->p.token) == TOKEN_PRESENT ? LOOK_PRESENT_S : LOOK_ABSENT_S;
         int r = 0;
         while (!t->stop && !t->first && !t->rescan && r == 0)
             r = pthread_cond_timedwait(&t->cond, &t->lock, &until);
