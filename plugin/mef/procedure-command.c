@@ -461,8 +461,8 @@ static enum outcome receive_command(struct client *c, struct command *command, s
     switch (d) {
     case DECIDE_NO_MORE:
         return no_more(c, command, body, args.no_more.seconds, ret_done);
-    case DECIDE_HOLD:
-        return no_more(c, command, body, c->settings.default_retry, ret_done);
+    case DECIDE_HOLD: /* its record holds the 42 and stays as it is */
+        return no_more(c, NULL, NULL, c->settings.default_retry, ret_done);
     case DECIDE_REPEATED:
     case DECIDE_KNOWN:
         return owe(c, command, body, csc, last > 0);

@@ -271,6 +271,8 @@ static void test_no_more_arguments(void)
     world_request(w, MEF_PROC_POLL, 2);
     world_assert_story(w, "R /-/mecr-7f3a21/cmd" PUT("\"n-1\"", 42));
     g_assert_cmpint(w->next_poll, ==, w->real + (int64_t)DAY * 1000000);
+    world_advance(w, DAY + 1); /* still so the next day */
+    world_assert_story(w, "R /-/mecr-7f3a21/cmd" PUT("\"n-1\"", 42) GET);
     world_free(w);
 }
 
