@@ -65,6 +65,12 @@ const struct der *credential_by_fingerprint(struct engine *e, const struct finge
     return c ? &c->what.cert : NULL;
 }
 
+int64_t credential_not_after(struct engine *e, const char *credential)
+{
+    struct bus_credential *c = find(e, credential);
+    return c && c->what.kind != LISTED_KEY ? c->info.not_after : 0;
+}
+
 char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp)
 {
     struct bus_credential *c = find_fingerprint(e, fp);

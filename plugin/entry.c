@@ -14,6 +14,7 @@
 #include "plugin/base/cancel.h"
 #include "plugin/base/str.h"
 #include "plugin/engine.h"
+#include "plugin/stats.h"
 
 #define STOP_DEFAULT USEC_PER_SECOND
 #define USEC_PER_SECOND UINT64_C(1000000)
@@ -230,6 +231,24 @@ static int plugin_check_config(struct mefplug *m, uint32_t flags, mefplug_line_f
     return engine_check_config(&p->host, flags & MEFPLUG_CHECK_PRINT, line, line_ctx);
 }
 
+static int plugin_stats(struct mefplug *m, mefplug_stat_fn each, void *each_ctx)
+{
+    struct plugin *p = self(m);
+    struct stats *s = NULL;
+
+    if (foreign(p))
+        return -ECHILD;
+    if (!each)
+        return -EINVAL;
+    if (!p->engine)
+        return -ENOTCONN;
+    int r = p->threaded ? engine_call(p->engine, stats_take, &s) : stats_take(p->engine, &s);
+    if (r == 0)
+        stats_tell(s, each, each_ctx);
+    stats_free(s);
+    return r;
+}
+
 static int copy_text(char **to, const char *from)
 {
     if (!from || !*from)
@@ -296,6 +315,7 @@ __attribute__((visibility("default"))) int mefplug_entry_v1(const struct mefplug
         .destroy = plugin_destroy,
         .describe = plugin_describe,
         .check_config = plugin_check_config,
+        .stats = plugin_stats,
     };
     *ret = &p->table;
     return 0;

@@ -20,6 +20,7 @@ libcore_la_SOURCES = \
 	plugin/events.c plugin/events.h \
 	plugin/journal-store.c plugin/journal-store.h \
 	plugin/registrations.c plugin/registrations.h \
+	plugin/stats.c plugin/stats.h \
 	plugin/told.c \
 	plugin/token-thread.c plugin/token-thread.h \
 	plugin/vault.c plugin/vault.h

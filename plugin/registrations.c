@@ -151,7 +151,7 @@ static void command_free(struct shown_command *c)
     free(c);
 }
 
-static struct shown_command *command_find(struct registration *r, uint32_t serial)
+struct shown_command *registration_command(struct registration *r, uint32_t serial)
 {
     for (size_t i = 0; i < r->n_commands; i++)
         if (r->commands[i]->rec.serial == serial)
@@ -174,7 +174,7 @@ static int command_export(struct shown_command *c)
 
 int registration_put_command(struct registration *r, struct cmd_record *rec)
 {
-    struct shown_command *c = command_find(r, rec->serial);
+    struct shown_command *c = registration_command(r, rec->serial);
 
     if (c) {
         cmd_record_clear(&c->rec);
@@ -212,6 +212,7 @@ static void registration_free(struct registration *r)
     mef_reg_config_clear(&r->config);
     reg_record_clear(&r->rec);
     free(r->credential);
+    free(r->statuses);
     free(r);
 }
 

@@ -24,6 +24,12 @@ struct registration {
     struct shown_command **commands;  /* oldest first, the last LIMIT_COMMANDS_KEPT */
     size_t n_commands;
     struct bus_object *object;
+    uint64_t retries;           /* attempts put off since the start */
+    struct status_count {
+        uint32_t csc;
+        uint64_t n;
+    } *statuses;                /* reported since the start, by number */
+    size_t n_statuses;
 };
 
 /* The certificate with this fingerprint that the token held at the last look, or NULL. Valid for this turn. */
@@ -33,11 +39,17 @@ void node_state_changed(struct engine *e, uint64_t id); /* bus-node.c */
 void registrations_refresh(struct engine *e);
 /* registrations.c, for told.c */
 void registration_changed(struct registration *r, const char *property);
+struct shown_command *registration_command(struct registration *r, uint32_t serial); /* NULL = not shown */
 int registration_put_command(struct registration *r, struct cmd_record *rec); /* takes `rec` over */
 void registration_drop(struct registration *r); /* its worker has told its last word */
 /* told.c */
 struct observer told_observer(struct engine *e);
+/* stats.c: what told.c heard, before the model has it. A status counts when the MEF has taken it. */
+void registration_count_status(struct registration *r, const struct cmd_record *rec);
+void registration_count_retries(struct registration *r, const struct reg_record *rec);
 /* bus-credential.c */
+/* End of validity of the certificate that goes by this name, microseconds; 0 = no certificate of the token. */
+int64_t credential_not_after(struct engine *e, const char *credential);
 bool credential_is_there(struct engine *e, const char *key_id);
 char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp);
 /* bus-node.c */

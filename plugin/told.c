@@ -58,6 +58,7 @@ static void hear_registration(struct registration *r, struct telling *t)
                                              "NextPoll",       "RetryCount", "Credential", "LastError"};
     bool other = !streq0(r->credential, t->text) || r->rec.credentials_gone != t->reg.credentials_gone;
 
+    registration_count_retries(r, &t->reg);
     reg_record_clear(&r->rec);
     r->rec = t->reg;
     t->reg = (struct reg_record){0};
@@ -76,6 +77,7 @@ static void hear_registration(struct registration *r, struct telling *t)
 
 static void hear_command(struct registration *r, struct telling *t)
 {
+    registration_count_status(r, &t->cmd);
     if (registration_put_command(r, &t->cmd) < 0)
         return;
     registration_changed(r, "LastCommand");

@@ -59,6 +59,7 @@ static void on_status(void *ctx, const char *text)
     struct host *h = ctx;
     g_mutex_lock(&h->lock);
     g_string_assign(h->status, text);
+    g_cond_signal(&h->changed);
     g_mutex_unlock(&h->lock);
 }
 
@@ -421,6 +422,7 @@ static void test_fork(void)
         bad |= (p->check_config(p, 0, NULL, NULL) != -ECHILD) << 5;
         p->destroy(p);
         bad |= (strcmp(p->describe(p)->name, "mefclient") != 0) << 6;
+        bad |= (p->stats(p, NULL, NULL) != -ECHILD) << 7;
         _exit(bad);
     }
     g_assert_cmpint(pid, >, 0);
@@ -431,6 +433,91 @@ static void test_fork(void)
     turn_until(&h, true);
     g_assert_cmpint(h.plugin->stop(h.plugin, 0), ==, 0);
     host_down(&h);
+}
+
+struct told {
+    unsigned plugins, registrations;
+    GString *attention;
+    GThread *thread;
+};
+
+static void on_stat(void *ctx, const struct mefplug_stat *s)
+{
+    struct told *t = ctx;
+
+    g_assert_true(MEFPLUG_HAS(s, n_attention));
+    t->thread = g_thread_self();
+    if (*s->label)
+        t->registrations++;
+    else
+        t->plugins++;
+    for (uint32_t i = 0; i < s->n_attention; i++)
+        g_string_append_printf(t->attention, "%s/%s: %s\n", s->label, s->attention[i].reason,
+                               s->attention[i].text);
+}
+
+static gpointer ask_stats(gpointer data)
+{
+    struct host *h = data;
+    struct told t = {.attention = g_string_new(NULL)};
+
+    g_assert_cmpint(h->plugin->stats(h->plugin, on_stat, &t), ==, 0);
+    g_assert_cmpuint(t.plugins, ==, 1);
+    g_assert_cmpuint(t.registrations, ==, 0);
+    g_assert_true(t.thread == g_thread_self());
+    return g_string_free(t.attention, FALSE);
+}
+
+/* Until the plugin has said how it is. */
+static void wait_status(struct host *h, uint32_t flags)
+{
+    gint64 end = g_get_monotonic_time() + PATIENCE_MS * G_GINT64_CONSTANT(1000);
+
+    if (flags & MEFPLUG_HAS_LOOP)
+        for (struct pollfd p = {.fd = h->plugin->get_fd(h->plugin), .events = POLLIN}; h->status->len == 0;) {
+            g_assert_cmpint(poll(&p, 1, PATIENCE_MS), ==, 1);
+            g_assert_cmpint(h->plugin->dispatch(h->plugin), ==, 0);
+        }
+    g_mutex_lock(&h->lock);
+    while (h->status->len == 0)
+        if (!g_cond_wait_until(&h->changed, &h->lock, end))
+            g_error("the plugin says nothing of its state");
+    g_mutex_unlock(&h->lock);
+}
+
+/* Asked before, while and after it runs, from the loop's thread and from others. */
+static void judge_stats(uint32_t flags)
+{
+    struct told t = {.attention = g_string_new(NULL)};
+    struct host h;
+
+    /* Without its token the plugin needs attention. */
+    host_fixture_configure(&fixture, "[token]\nuri=pkcs11:token=elsewhere\n");
+    host_up(&h, flags);
+    g_assert_true(MEFPLUG_HAS(h.plugin, stats));
+    g_assert_cmpint(h.plugin->stats(h.plugin, NULL, NULL), ==, -EINVAL);
+    g_assert_cmpint(h.plugin->stats(h.plugin, on_stat, &t), ==, -ENOTCONN);
+    g_assert_cmpint(h.plugin->start(h.plugin), ==, 0);
+    wait_status(&h, flags);
+    g_autofree char *attention =
+        flags & MEFPLUG_HAS_LOOP ? ask_stats(&h) : g_thread_join(g_thread_new("monitor", ask_stats, &h));
+    g_assert_true(g_str_has_prefix(attention, "/token: "));
+    g_assert_cmpint(h.plugin->stop(h.plugin, 0), ==, 0);
+    g_assert_cmpint(h.plugin->stats(h.plugin, on_stat, &t), ==, -ENOTCONN);
+    g_assert_cmpuint(t.plugins, ==, 0);
+    g_string_free(t.attention, TRUE);
+    host_down(&h);
+    host_fixture_configure(&fixture, NULL);
+}
+
+static void test_stats_loop(void)
+{
+    judge_stats(MEFPLUG_HAS_LOOP);
+}
+
+static void test_stats_thread(void)
+{
+    judge_stats(0);
 }
 
 static void collect(void *ctx, const char *line)
@@ -494,6 +581,8 @@ int main(int argc, char **argv)
     g_test_add_func("/host/versions", test_versions);
     g_test_add_func("/host/fork", test_fork);
     g_test_add_func("/host/configuration", test_configuration);
+    g_test_add_func("/host/stats/with-loop", test_stats_loop);
+    g_test_add_func("/host/stats/without-loop", test_stats_thread);
     g_test_add_func("/host/stop-in-time", test_stop_in_time);
     g_test_add_func("/host/DC-01/200-rounds-with-loop", test_rounds_loop);
     g_test_add_func("/host/DC-01/200-rounds-without-loop", test_rounds_thread);

@@ -13,15 +13,16 @@
  *
  * GROWTH. Both tables begin with their size and a minor version. Members are only ever appended, taking the
  * place of the reserved tail. Whoever reads a table reads a member only when MEFPLUG_HAS(table, member)
- * holds, and takes everything beyond as absent (NULL or 0). So a host and a plugin of different minor
- * versions work together; an incompatible change would be a new symbol, mefplug_entry_v2.
+ * holds, and takes everything beyond as absent (NULL or 0). A member that took a reserved place is NULL in the
+ * table of an older maker, so it has to be looked at too. So a host and a plugin of different minor versions
+ * work together; an incompatible change would be a new symbol, mefplug_entry_v2.
  *
  * RETURN VALUES. 0 = done. Negative errno = something broke. Positive = one of MEFPLUG_OUTCOME below.
  * A sentence for a person goes to log() before the function returns.
  *
  * THREADS. All functions of `struct mefplug` are called from the thread that called start(), except
- * describe(), which any thread may call, and destroy() and check_config(), which may be called from another
- * thread as long as nothing else runs. The plugin makes threads of its own for the network, the token and
+ * describe(), which any thread may call, destroy() and check_config(), which may be called from another
+ * thread as long as nothing else runs, and stats(), which says by itself who may call it. The plugin makes threads of its own for the network, the token and
  * its store; they block all signals. Callbacks of the host are called from the thread named at each of them.
  *
  * FORK. In a child of the process that called the entry, every function answers -ECHILD and does nothing
@@ -42,7 +43,7 @@ extern "C" {
 #endif
 
 /* The minor version that this header describes. */
-#define MEFPLUG_ABI_MINOR 0u
+#define MEFPLUG_ABI_MINOR 1u
 
 /* Is `member` inside the table that `p` points to, as its maker knew it? */
 #define MEFPLUG_HAS(p, member)                                                                                \
@@ -136,9 +137,44 @@ typedef void (*mefplug_line_fn)(void *ctx, const char *line);
 /* check_config() flags */
 #define MEFPLUG_CHECK_PRINT 1u /* also print the configuration as it would be used, in INI form */
 
+/* How often something was counted. The layout is fixed: arrays of it are told. */
+struct mefplug_count {
+    uint32_t code;     /* what was counted, e.g. a cmdStatusCode as it was reported */
+    uint32_t reserved; /* 0 */
+    uint64_t count;    /* since start(); never goes down */
+};
+
+/* Something that a person should see to. The layout is fixed: arrays of it are told. */
+struct mefplug_attention {
+    const char *reason; /* a word that stays the same while the matter stands, e.g. "unreachable" */
+    const char *text;   /* one sentence: what is wrong and what to do; never a secret */
+};
+
+/* mefplug_stat.flags */
+#define MEFPLUG_STAT_REGISTERED 1u /* registered at its MEF, as far as is known here */
+
+/* One registration at a MEF as it is now, or, with an empty label, the plugin as a whole (then `attention` is all
+ * there is). Read a member only when MEFPLUG_HAS(stat, member) holds. Everything is valid during the call only. */
+struct mefplug_stat {
+    size_t size;
+    uint32_t flags;         /* MEFPLUG_STAT_*; unknown bits are ignored */
+    uint32_t n_statuses;    /* items of `statuses` */
+    const char *label;      /* of the registration: its node's name, up to 64 octets of UTF-8; "" = the plugin */
+    int64_t cert_not_after; /* end of validity of the certificate in use, microseconds since the epoch;
+                             * 0 = a key is used, or the certificate is not in the token at present */
+    uint64_t retries;       /* attempts that failed and were put off, since start(); never goes down */
+    const struct mefplug_count *statuses; /* final statuses that the MEF has taken, by cmdStatusCode */
+    const struct mefplug_attention *attention;
+    uint32_t n_attention;   /* items of `attention`; 0 = nothing is wrong */
+    uint32_t reserved_flags;
+};
+
+/* Receives what stats() tells. */
+typedef void (*mefplug_stat_fn)(void *ctx, const struct mefplug_stat *stat);
+
 /*
  * What the plugin gives. It belongs to the plugin and lives until destroy(). All members up to check_config
- * are present in every version.
+ * are present in every version; what follows says since when it is there.
  */
 struct mefplug {
     size_t size;
@@ -188,7 +224,16 @@ struct mefplug {
      * is NULL); -EBUSY (running); -ECHILD. */
     int (*check_config)(struct mefplug *plugin, uint32_t flags, mefplug_line_fn line, void *line_ctx);
 
-    void *reserved[8]; /* NULL; later members take their place */
+    /* Since minor version 1. Figures for a monitoring system: calls `each(each_ctx, stat)` once for the plugin as
+     * a whole (label "") and once for every registration, in no particular order. The calls come on the calling
+     * thread before stats() returns, from one snapshot; they may take as long as they like and may call any function
+     * but stop() and destroy(). Blocks for some milliseconds at most, never on the bus, the network or the token.
+     * Thread: with MEFPLUG_HAS_LOOP the thread that called start(); without it any thread, between the return of
+     * start() and the call of stop() or destroy(), but never inside a callback of the host's table.
+     * 0; -EINVAL (each is NULL); -ENOTCONN when not started; -ENOMEM; -ECHILD. After a failure nothing was told. */
+    int (*stats)(struct mefplug *plugin, mefplug_stat_fn each, void *each_ctx);
+
+    void *reserved[7]; /* NULL; later members take their place */
 };
 
 /* Sets the first two members of a host table that the host has zeroed. */
