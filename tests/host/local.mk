@@ -22,3 +22,8 @@ check_PROGRAMS += tests/host/test-man
 tests_host_test_man_SOURCES = tests/host/test-man.c
 tests_host_test_man_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(JANSSON_CFLAGS)
 tests_host_test_man_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS) -lm
+
+check_PROGRAMS += tests/host/test-collectd
+tests_host_test_collectd_SOURCES = tests/host/test-collectd.c
+tests_host_test_collectd_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) -DSANITIZERS=\"$(SANITIZERS)\"
+tests_host_test_collectd_LDADD = $(E2E_LDADD) -lm

@@ -125,12 +125,26 @@ static void test_bus(void)
     g_assert_true(ok);
 }
 
+static void test_collectd(void)
+{
+    static const char *const names[] = {"gauge-registered", "gauge-cert_expiry_seconds", "derive-commands_",
+                                        "derive-retries"};
+    char *text = page("mefclient-collectd.5");
+
+    g_assert_true(all_matches("plugin/adapters/collectd.c", "\\{\"([A-Za-z]+)\", &adapter",
+                              "mefclient-collectd.5", "\n.BR ", " \" "));
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        g_assert_true(holds(text, "mefclient-collectd.5", names[i]));
+    g_free(text);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/man/mefctl", test_ctl);
     g_test_add_func("/man/mef-agent", test_agent);
     g_test_add_func("/man/mefclient.conf", test_configuration);
+    g_test_add_func("/man/mefclient-collectd", test_collectd);
     g_test_add_func("/man/org.mefclient1", test_bus);
     return g_test_run();
 }

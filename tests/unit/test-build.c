@@ -126,6 +126,8 @@ static void judge_hardening(const char *path, bool program)
 static void test_plugin(void)
 {
     judge_hardening("plugin/.libs/mefclient.so", false);
+    if (g_file_test(TOP_BUILDDIR "/plugin/adapters/.libs/mefclient.so", G_FILE_TEST_EXISTS)) /* of collectd */
+        judge_hardening("plugin/adapters/.libs/mefclient.so", false);
 }
 
 static void test_programs(void)
