@@ -133,6 +133,7 @@ static void add_at(struct e2e *e, guint16 port)
     g_autoptr(GVariant) v = e2e_call(e, TREE_PATH, "org.mefclient1.Tree", "AddMefClientRegCfg",
                                      g_variant_new("(ssa{sv})", E2E_FQDN, E2E_ADMIN, &b), &error);
     g_assert_no_error(error);
+    g_assert_nonnull(v);
 }
 
 static gboolean accepted(struct e2e *e, void *data)
@@ -189,6 +190,7 @@ static void test_cancel(void)
     g_autoptr(GVariant) v = e2e_call(&e, "/org/mefclient1/job/1", "org.mefclient1.Job", "Cancel", g_variant_new("(a{sv})", NULL),
                                      &error);
     g_assert_no_error(error);
+    g_assert_nonnull(v);
     e2e_wait_property(&e, "/org/mefclient1/job/1", "Job", "State", "cancelled");
     e2e_down(&e);
 }

@@ -79,6 +79,7 @@ static void set_target(struct e2e *e, const char *target)
                                                    g_variant_new_string(target)),
                                      &error);
     g_assert_no_error(error);
+    g_assert_nonnull(v);
 }
 
 static void test_story(void)
