@@ -9,6 +9,7 @@
 #include "plugin/anchors.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "plugin/bindings.h"
 #include "plugin/cert/chain.h"
 #include "plugin/registrations.h"
 
@@ -45,10 +46,19 @@ static struct bus_credential *find(struct engine *e, const char *name)
     return NULL;
 }
 
-bool credential_is_there(struct engine *e, const char *key_id)
+/* By the exact label first, then without a credential type in front of it, as the vault does. */
+static struct bus_credential *find_name(struct engine *e, const char *name)
 {
-    bool prefixed = strlen(key_id) > 3 && key_id[2] == '-' && strspn(key_id, "0123456789") >= 2;
-    return find(e, key_id) || (prefixed && find(e, key_id + 3));
+    bool prefixed = strlen(name) > 3 && name[2] == '-' && strspn(name, "0123456789") >= 2;
+    struct bus_credential *c = find(e, name);
+
+    return c || !prefixed ? c : find(e, name + 3);
+}
+
+char *credential_path_by_name(struct engine *e, const char *name)
+{
+    struct bus_credential *c = find_name(e, name);
+    return c ? credential_path(c->name) : NULL;
 }
 
 static struct bus_credential *find_fingerprint(struct engine *e, const struct fingerprint *fp)
@@ -106,7 +116,7 @@ static void write_uri(struct bus_credential *c, struct bus_writer *w)
     bus_write_s(w, uri);
 }
 
-/* Registrations that use it now, and nodes that name it. */
+/* Registrations that use it now, and nodes that name it or that it is tied to. */
 static void write_used_by(struct bus_credential *c, struct bus_writer *w)
 {
     struct engine *e = c->e;
@@ -118,10 +128,12 @@ static void write_used_by(struct bus_credential *c, struct bus_writer *w)
         const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
         const char *text =
             mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT : MO_MY_CERT_FINGERPRINT);
+        const struct binding *b = binding_find(e, mo_node_id(n));
         struct fingerprint fp;
         bool uses = c->what.kind == LISTED_KEY
-                        ? key && streq(key, c->name)
+                        ? key && find_name(e, key) == c
                         : text && fingerprint_parse(text, &fp) == 0 && fingerprint_matches(&fp, c->what.sha256);
+        uses = uses || (b && b->credential && find_name(e, b->credential) == c);
         _cleanup_(freep) char *path = uses ? node_bus_path(n) : NULL;
         if (path)
             (void)strv_push(&paths, path);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plugin/base/str.h"
+#include "plugin/bindings.h"
 #include "plugin/bus-input.h"
 #include "plugin/bus-tree.h"
 #include "plugin/cert/chain.h"
@@ -124,7 +125,7 @@ static int get_node(void *object, const struct bus_property *p, struct bus_write
         bus_write_s(w, mo_state_name(mo_node_state(n)));
         break;
     case NODE_LAST_STATUS:
-        bus_write_u(w, mo_node_last_status(n));
+        bus_write_u(w, cmd_status_number((enum cmd_status)mo_node_last_status(n), b->e->settings.status_table));
         break;
     case NODE_LAST_STATUS_NAME:
         bus_write_s(w, mo_node_last_status(n) ? cmd_status_name((enum cmd_status)mo_node_last_status(n)) : "");
@@ -246,20 +247,35 @@ static int file_fingerprint(const struct mo_node *n, struct fingerprint *ret)
     return r;
 }
 
-/* The name under which credential.c knows what a profile or an anchor refers to, or NULL. malloc'ed. */
+/* Path of the credential that a node names, else of the one that processing tied to it; NULL: it is not in the
+ * token. malloc'ed. */
 static char *node_credential(struct engine *e, const struct mo_node *n)
 {
     const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
     const char *text = mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT : MO_MY_CERT_FINGERPRINT);
+    const struct binding *b = binding_find(e, mo_node_id(n));
     struct fingerprint fp;
 
     if (key)
-        return credential_is_there(e, key) ? credential_path(key) : NULL;
+        return credential_path_by_name(e, key);
     if (mo_node_type(n) == MO_MY_CERT_FILE_CRED && file_fingerprint(n, &fp) == 0)
         return credential_path_by_fingerprint(e, &fp);
     if (text && fingerprint_parse(text, &fp) == 0)
         return credential_path_by_fingerprint(e, &fp);
-    return NULL;
+    return b && b->credential ? credential_path_by_name(e, b->credential) : NULL;
+}
+
+/* Why a profile cannot be used, NULL = it can. */
+static const char *not_ready(struct engine *e, const struct mo_node *n, const char *credential)
+{
+    const struct binding *b = binding_find(e, mo_node_id(n));
+    enum mo_state state = mo_node_state(n);
+
+    if (state == MO_FAILED || state == MO_INCONSISTENT)
+        return b && b->why ? b->why : "the last processing of the node failed";
+    if (state == MO_EXPIRED)
+        return "expirationTime of the node has passed";
+    return credential ? NULL : "the token does not hold the credential that this node names";
 }
 
 static int get_special(struct bus_node *b, const struct mo_node *n, uintptr_t what, struct bus_writer *w)
@@ -280,10 +296,10 @@ static int get_special(struct bus_node *b, const struct mo_node *n, uintptr_t wh
         bus_write_o(w, credential ? credential : "/");
         return 0;
     case SPECIAL_READY:
-        bus_write_b(w, credential != NULL);
+        bus_write_b(w, not_ready(b->e, n, credential) == NULL);
         return 0;
     case SPECIAL_NOT_READY_REASON:
-        bus_write_s(w, credential ? "" : "the token does not hold the credential that this node names");
+        bus_write_s(w, not_ready(b->e, n, credential));
         return 0;
     case SPECIAL_STATE:
         bus_write_s(w, credential ? "present" : "absent");

@@ -26,7 +26,7 @@ static uint32_t last_status(const struct registration *r)
 {
     for (size_t i = r->n_commands; i > 0; i--)
         if (r->commands[i - 1]->rec.state >= CMD_DONE && r->commands[i - 1]->rec.csc)
-            return r->commands[i - 1]->rec.csc;
+            return cmd_status_number((enum cmd_status)r->commands[i - 1]->rec.csc, r->e->settings.status_table);
     return 0;
 }
 
@@ -187,6 +187,7 @@ static int get_command(void *object, const struct bus_property *p, struct bus_wr
 {
     struct shown_command *c = object;
     struct cmd_record *rec = &c->rec;
+    enum status_table table = c->r->e->settings.status_table;
 
     switch ((enum command_property)p->aux) {
     case COMMAND_ID: {
@@ -212,7 +213,7 @@ static int get_command(void *object, const struct bus_property *p, struct bus_wr
         bus_write_s(w, status_word(rec));
         break;
     case COMMAND_STATUS_CODE:
-        bus_write_u(w, rec->state >= CMD_DONE ? rec->csc : 0);
+        bus_write_u(w, rec->state >= CMD_DONE ? cmd_status_number((enum cmd_status)rec->csc, table) : 0);
         break;
     case COMMAND_REISSUED:
         bus_write_b(w, rec->reissued);

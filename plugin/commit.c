@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "plugin/base/str.h"
+#include "plugin/bindings.h"
 
 struct commit {
     struct engine *e;
@@ -73,6 +74,7 @@ static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *di
     if (r == 0 && e->state != ENGINE_STOPPING) {
         if (diff->n) {
             nodes_apply(e, diff);
+            bindings_apply(e, diff);
             registrations_apply(e, diff, c->job);
             tell_committed(e, diff);
         } else if (c->job) {

@@ -26,6 +26,7 @@
 struct registration;
 struct bus_node;
 struct bus_credential;
+struct binding;
 struct tree_tx;
 
 enum engine_state { ENGINE_STARTING, ENGINE_READY, ENGINE_DEGRADED, ENGINE_STOPPING };
@@ -69,6 +70,7 @@ struct engine {
     struct registration *registrations;
     struct bus_node *nodes;
     struct bus_credential *credentials;
+    struct binding *bindings;
     struct tree_tx *transactions;
     uint32_t last_transaction;
     struct attention *attention;

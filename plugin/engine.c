@@ -16,6 +16,7 @@
 
 #include "mefplug/host.h"
 #include "plugin/base/str.h"
+#include "plugin/bindings.h"
 
 #define DISPATCH_TURNS 64 /* then the host's other work has its turn */
 
@@ -212,6 +213,9 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
         .response_timeout = c->response_timeout,
         .certificate_lead_time = c->certificate_renew_lead,
         .rvi = c->rvi,
+        .status_table = (enum status_table)c->status_table,
+        .mo_node = {.trust_anchor = (enum trust_anchor_rule)c->trust_anchor_rule,
+                    .suites = (enum suite_rule)c->suite_rule},
     };
     return r;
 }
@@ -489,7 +493,7 @@ static int make_dirs(const char *path, struct mef_error *reterr)
 
 static int start_all(struct engine *e, struct mef_error *reterr)
 {
-    const struct db_piece pieces[] = {mo_db_piece, journal_piece};
+    const struct db_piece pieces[] = {mo_db_piece, journal_piece, bindings_piece};
     int r = make_loop(e);
 
     if (r == 0)
@@ -498,6 +502,8 @@ static int start_all(struct engine *e, struct mef_error *reterr)
         r = db_open(e->config->state_dir, pieces, ELEMENTS(pieces), e->post, &e->db, reterr);
     if (r == 0)
         r = mo_tree_open(e->db, e->post, &e->tree, reterr);
+    if (r == 0)
+        r = bindings_load(e, reterr);
     if (r == 0)
         r = start_net(e, reterr);
     if (r == 0)
@@ -638,6 +644,7 @@ void engine_free(struct engine *e)
     registrations_free(e);
     nodes_free(e);
     credentials_free(e);
+    bindings_free(e);
     token_thread_free(e->token_thread);
     if (e->jobs) {
         jobs_set_manager(e->jobs, NULL);

@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libcore.la
 libcore_la_CFLAGS = $(AM_CFLAGS) $(DBUS_CFLAGS) $(SYSTEMD_CFLAGS) $(OPENSSL_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) $(INIH_CFLAGS)
 libcore_la_SOURCES = \
 	plugin/anchors.c plugin/anchors.h \
+	plugin/bindings.c plugin/bindings.h \
 	plugin/bus-credential.c \
 	plugin/bus-input.c plugin/bus-input.h \
 	plugin/bus-log.c \
@@ -23,6 +24,7 @@ libcore_la_SOURCES = \
 	plugin/stats.c plugin/stats.h \
 	plugin/told.c \
 	plugin/token-thread.c plugin/token-thread.h \
+	plugin/tree-port.c plugin/tree-port.h \
 	plugin/vault.c plugin/vault.h
 # The order is that of the arrows in docs/ARCHITECTURE.md.
 libcore_la_LIBADD = libmef.la libcert.la libmo.la libnet.la libbus.la libp11.la libpolicy.la libbase.la \

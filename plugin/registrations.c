@@ -10,6 +10,7 @@
 #include "plugin/base/crash.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "plugin/tree-port.h"
 #include "policy/fingerprint.h"
 
 /* ---- look-up ---------------------------------------------------------------------------------------- */
@@ -227,6 +228,7 @@ static struct client *make_client(struct registration *r, struct mef_error *rete
         .journal = journal_port(e->db),
         .observer = told_observer(e),
         .events = e->sink,
+        .tree = tree_port(e),
         .settings = &e->settings,
         .config = &r->config,
         .identity = &e->identity,

@@ -50,7 +50,8 @@ void registration_count_retries(struct registration *r, const struct reg_record 
 /* bus-credential.c */
 /* End of validity of the certificate that goes by this name, microseconds; 0 = no certificate of the token. */
 int64_t credential_not_after(struct engine *e, const char *credential);
-bool credential_is_there(struct engine *e, const char *key_id);
+/* Of a key identifier (also with a credential type in front) or 64 hex digits; NULL: it is not in the token. */
+char *credential_path_by_name(struct engine *e, const char *name);
 char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp);
 /* bus-node.c */
 void nodes_credentials_changed(struct engine *e);

@@ -144,6 +144,12 @@ static int get_psk(void *ctx, const char *key_id, struct secret **ret, struct me
     return token_get_secret(v->token, key_id, ret, reterr);
 }
 
+static int has_psk(void *ctx, const char *key_id, bool *ret, struct mef_error *reterr)
+{
+    struct vault_ctx *v = ctx;
+    return token_has_secret(v->token, key_id, ret, reterr);
+}
+
 static int find_psk(void *ctx, const char *fqdn, char **ret_key_id, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
@@ -374,6 +380,7 @@ struct vault vault_port(struct vault_ctx *ctx)
         .list_ca = list_ca,
         .drop_pair = drop_pair,
         .drop_owned = drop_owned,
+        .has_psk = has_psk,
     };
 }
 

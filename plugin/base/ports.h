@@ -182,6 +182,26 @@ struct vault {
     int (*drop_pair)(void *ctx, const uint8_t id[KEY_ID_LEN], const char *owner, struct mef_error *reterr);
     /* Deletes everything that came from this registration and that no other one owns too (EE-05). */
     int (*drop_owned)(void *ctx, const char *owner, struct mef_error *reterr);
+    /* Whether get_psk() would find the key; its octets are not read. */
+    int (*has_psk)(void *ctx, const char *key_id, bool *ret, struct mef_error *reterr);
+};
+
+/* ---- tree: MO nodes, as the loop has them (plugin/tree-port.c) ----------------------------------------- */
+
+struct mo_snapshot; /* policy/mo-node.h */
+
+/* Each call asks the loop thread and waits for it: -ECANCELED and -ETIMEDOUT as `wait` says. */
+struct tree_port {
+    void *ctx;
+    /* The node at an objectPath with the values that it holds now; *ret NULL: it addresses none. The caller frees.
+     */
+    int (*resolve)(void *ctx, const char *object_path, const struct wait *wait, struct mo_snapshot **ret,
+                   struct mef_error *reterr);
+    /* The outcome of processing node `id`: State and LastStatus (an enum cmd_status) follow from it. `credential`
+     * (name as observer.registration() has it) is tied to the node; NULL: what is tied stays. `why`: the sentence of
+     * a failure, NULL = none. Durable when it returns 0; a node that is gone is a success. */
+    int (*settle)(void *ctx, uint64_t id, uint32_t status, const char *credential, const char *why,
+                  const struct wait *wait, struct mef_error *reterr);
 };
 
 /* ---- journal: registrations and commands, durable (plugin/journal-store.c) ---------------------------- */
@@ -224,7 +244,7 @@ struct cmd_record {
     char *body;         /* the whole command resource as received, JSON */
     enum cmd_state state;
     uint32_t class_id;  /* as received, UINT32_MAX if unreadable */
-    uint32_t csc;       /* final status, from TENTATIVE on */
+    uint32_t csc;       /* final status (enum cmd_status), from TENTATIVE on */
     bool reissued;
     uint8_t cert_id[KEY_ID_LEN]; /* from TENTATIVE on, of a CERT_PROV */
     bool has_cert;

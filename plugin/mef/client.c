@@ -65,6 +65,7 @@ int mef_client_new(const struct mef_client_params *p, struct client **ret, struc
     c->journal = p->journal;
     c->observer = p->observer;
     c->events = p->events;
+    c->tree = p->tree;
     c->identity = p->identity;
     c->vocabulary = p->vocabulary ? p->vocabulary : vocabulary_default();
     if (p->settings)

@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "plugin/base/ports.h"
+#include "policy/mo-node.h"
+#include "policy/status.h"
 
 struct identity;   /* policy/subject-id.h */
 struct vocabulary; /* plugin/mef/vocabulary.h */
@@ -54,6 +56,8 @@ struct mef_settings {
     uint64_t response_timeout;         /* seconds (60): MC-03 */
     uint64_t certificate_lead_time;    /* seconds (30 days): attention before notAfter */
     const char *rvi;                   /* "2a" */
+    enum status_table status_table;    /* [policy]: what is written into reports */
+    struct mo_node_switches mo_node;   /* [policy]: trust-anchor-rule, suite-rule */
 };
 
 struct mef_client_params {
@@ -64,6 +68,7 @@ struct mef_client_params {
     struct journal journal;
     struct observer observer;
     struct event_sink events;
+    struct tree_port tree;
     /* Copied. */
     const struct mef_settings *settings;
     const struct mef_reg_config *config;

@@ -138,10 +138,19 @@ static enum outcome execute(struct client *c)
         status = command_target(&command, c->identity, &c->error);
     if (status)
         return finish(c, (uint32_t)status);
-    if (command.class_id != CMD_CERT_PROV)
+    enum outcome o;
+    switch (command.class_id) {
+    case CMD_CERT_PROV:
+        tell_progress(c, "executing CERT_PROV", 0);
+        o = cert_prov_execute(c, &args.cert_prov, &csc);
+        break;
+    case CMD_MO_NODE:
+        tell_progress(c, "executing MO_NODE", 0);
+        o = mo_node_execute(c, &args.mo_node, &csc);
+        break;
+    default:
         return finish(c, CMD_STATUS_CLASS_NOT_SUPPORTED);
-    tell_progress(c, "executing CERT_PROV", 0);
-    enum outcome o = cert_prov_execute(c, &args.cert_prov, &csc);
+    }
     if (o != OUT_OK || c->cmd.state == CMD_TENTATIVE)
         return o;
     return finish(c, csc);
@@ -245,7 +254,8 @@ static enum outcome report(struct client *c, struct next *next)
 {
     _cleanup_(answer_clear) struct answer a = {0};
     _cleanup_(freep) char *to = command_address(c);
-    _cleanup_(freep) char *body = command_update_body(c->vocabulary, c->cmd.cid, c->cmd.csc);
+    uint32_t number = cmd_status_number((enum cmd_status)c->cmd.csc, c->settings.status_table);
+    _cleanup_(freep) char *body = command_update_body(c->vocabulary, c->cmd.cid, number);
     struct primitive p = {.op = MEF_OP_UPDATE, .to = to, .body = body};
 
     if (!to || !body)

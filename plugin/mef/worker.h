@@ -65,6 +65,7 @@ struct client {
     struct journal journal;
     struct observer observer;
     struct event_sink events;
+    struct tree_port tree;
     struct mef_settings settings;
     char rvi[8];
     const struct identity *identity;
@@ -189,6 +190,9 @@ enum outcome cert_prov_execute(struct client *c, const struct cert_prov_fields *
 enum outcome cert_prov_prove(struct client *c);
 /* The MEF does not take the new certificate: the former credential stays, `csc` is reported over it. */
 enum outcome cert_prov_refused(struct client *c, uint32_t csc);
+
+/* procedure-mo-node.c */
+enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, uint32_t *ret_csc);
 
 /* procedure-end.c */
 /* True: it has ended, the record is gone. False: try again at retry_at. */

@@ -187,7 +187,7 @@ static void spoil_all(const char *op, gboolean in_update)
         g_test_message("%s", spoilt[i]);
         json_decref(sim_post(e.sim, "/sim/faults", fault));
         json_decref(sim_post(e.sim, "/sim/commands",
-                             in_update ? "[{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}]"
+                             in_update ? "[{\"class\":\"DEV_CFG\"},{\"class\":\"DEV_CFG\"}]"
                                        : "{\"class\":\"DEV_CFG\"}"));
         poll_now(&e, reg);
         reported += in_update ? 2 : 1;

@@ -515,6 +515,13 @@ int e2e_mefctl(struct e2e *e, char **ret_out, ...)
     return status;
 }
 
+void e2e_put_key(struct e2e *e, const char *label, const char *hex)
+{
+    g_autofree char *file = g_build_filename(e->dir, "key", NULL);
+    token_fixture_write(file, hex);
+    g_free(token_tool(e, "init-secret", label, file));
+}
+
 static void make_kpm(struct e2e *e)
 {
     g_autofree char *file = g_build_filename(e->dir, "kpm", NULL);

@@ -104,5 +104,7 @@ void e2e_wait_reports(struct e2e *e, size_t n);
 
 /* Runs mefctl with `--bus` and the words (NULL-terminated); exit status, output in *ret_out unless NULL. */
 int e2e_mefctl(struct e2e *e, char **ret_out, ...) G_GNUC_NULL_TERMINATED;
+/* Puts a symmetric key into the token. The agent may be running. */
+void e2e_put_key(struct e2e *e, const char *label, const char *hex);
 /* Objects in the token by `token-tool list`, one a line (g_free). The agent may be running. */
 char *e2e_token_list(struct e2e *e);

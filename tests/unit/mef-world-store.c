@@ -56,6 +56,18 @@ static int vault_get_psk(void *ctx, const char *key_id, struct secret **ret, str
     return secret_copy("0123456789abcdef0123456789abcdef", 32, ret);
 }
 
+static int vault_has_psk(void *ctx, const char *key_id, bool *ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = vault_fails(w, reterr);
+
+    if (r == 0 && w->key_error)
+        r = mef_fail(reterr, (enum mef_error_word)w->key_error, "scripted token failure");
+    if (r == 0)
+        *ret = w->key && streq(key_id, w->key);
+    return r;
+}
+
 static int vault_find_psk(void *ctx, const char *fqdn, char **ret, struct mef_error *reterr)
 {
     (void)ctx, (void)fqdn, (void)ret, (void)reterr;
@@ -452,6 +464,44 @@ static void sink(void *ctx, const struct event *e)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* ---- tree -------------------------------------------------------------------------------------------- */
+
+static int tree_resolve(void *ctx, const char *object_path, const struct wait *wait, struct mo_snapshot **ret,
+                        struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = wait_check(wait);
+
+    g_assert_cmpuint(wait->deadline, !=, DEADLINE_NONE);
+    w->resolves++;
+    if (r < 0 || w->tree_result < 0)
+        return r < 0 ? r : mef_fail(reterr, MEF_ERROR_TIMED_OUT, "scripted tree failure");
+    if (!w->node || !streq(object_path, w->node->path))
+        return 0;
+    *ret = g_malloc0(sizeof **ret);
+    g_assert_cmpint(mo_snapshot_copy(w->node, *ret), ==, 0);
+    return 0;
+}
+
+static int tree_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, const char *why,
+                       const struct wait *wait, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    int r = wait_check(wait);
+
+    if (r < 0 || w->tree_result < 0)
+        return r < 0 ? r : mef_fail(reterr, MEF_ERROR_TIMED_OUT, "scripted tree failure");
+    g_assert_cmpuint(id, ==, w->node->id);
+    g_assert_true(!why == (status == CMD_STATUS_OK));
+    w->settles++;
+    w->settled = status;
+    g_free(w->settled_credential);
+    w->settled_credential = g_strdup(credential);
+    g_free(w->settled_why);
+    w->settled_why = g_strdup(why);
+    return 0;
+}
+
 int world_finished(struct world *w, uint32_t job)
 {
     void *value;
@@ -489,7 +539,9 @@ void world_store_wire(struct world *w, struct mef_client_params *p)
                               vault_put_ca,
                               vault_list_ca,
                               vault_drop_pair,
-                              vault_drop_owned};
+                              vault_drop_owned,
+                              vault_has_psk};
+    p->tree = (struct tree_port){w, tree_resolve, tree_settle};
     p->journal = (struct journal){
         w, journal_load, journal_save, journal_remove, journal_last, journal_find, journal_save_cmd};
     p->observer = (struct observer){w,

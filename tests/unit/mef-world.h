@@ -72,6 +72,14 @@ struct world {
     bool no_psk;
     int vault_error; /* mef_error_word, 0 = fine */
     unsigned drops, drop_owned;
+    const char *key; /* label of a symmetric key besides the KPM, NULL = none */
+    int key_error;   /* mef_error_word of has_psk, 0 = fine */
+    /* tree: the one node that there is, at node->path; NULL = none */
+    const struct mo_snapshot *node;
+    int tree_result; /* of every call, 0 = works */
+    unsigned resolves, settles;
+    uint32_t settled; /* status of the last one */
+    char *settled_credential, *settled_why;
     /* EST */
     int est_result; /* 20, 100, 101 */
     unsigned enrolments;

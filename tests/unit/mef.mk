@@ -32,3 +32,8 @@ check_PROGRAMS += tests/unit/test-mef-seeds
 tests_unit_test_mef_seeds_SOURCES = tests/unit/test-mef-seeds.c tests/fuzz/fuzz.h
 tests_unit_test_mef_seeds_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_seeds_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-mo-node
+tests_unit_test_mef_mo_node_SOURCES = tests/unit/test-mef-mo-node.c $(MEF_WORLD)
+tests_unit_test_mef_mo_node_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_mo_node_LDADD = $(MEF_TEST_LIBS)

@@ -35,7 +35,7 @@ static void test_loop(void)
          .cdsc = "{\"ccid\":1,\"cmda\":{\"nmca\":{\"rtd\":\"PT1H\"},\"cpca\":{\"cpp\":1,\"uri\":\"https://"
                  "mef.example.com/\",\"csty\":2,\"csbi\":\"//m2m.example.com/gw42\"}}}"},
     };
-    static const uint32_t expected[] = {41, 41, 41, 42, 43, 43, 43, 43, 43, 42};
+    static const uint32_t expected[] = {41, 300, 41, 42, 43, 43, 43, 43, 43, 42};
     struct world *w = world_registered();
 
     world_commands(w, commands, G_N_ELEMENTS(commands));

@@ -321,7 +321,7 @@ static void test_arguments(void)
         {"{\"ccid\":0,\"cmda\":{\"nmca\":{\"rtd\":\"PT1H\"},\"noMoreCmdArgs\":{\"rtd\":\"PT1H\"}}}", 42},
         {"{\"ccid\":0,\"cmda\":{\"cpca\":{\"cpp\":1}}}", 42},
         {"{\"ccid\":2,\"cmda\":{\"dcca\":{\"dcu\":\"3:coaps://mef.example.com\"}}}", 41},
-        {"{\"ccid\":3}", 41},
+        {"{\"ccid\":3}", 42},
         {"{\"ccid\":4,\"cmda\":{}}", 41},
         {"{\"ccid\":-1}", 41},
         {"{\"ccid\":99999999999}", 41},

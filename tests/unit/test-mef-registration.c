@@ -74,7 +74,7 @@ static void test_example(void)
     g_assert_cmpuint(w->log->len, ==, 6);
     world_request(w, MEF_PROC_DEREGISTER, 8);
     g_assert_cmpint(world_finished(w, 8), ==, 0);
-    world_assert_story(w, CREATE GET PUT("\"c-0001\"", 20) PUT("\"c-0002\"", 41) PUT("\"c-0003\"", 41) GET
+    world_assert_story(w, CREATE GET PUT("\"c-0001\"", 20) PUT("\"c-0002\"", 41) PUT("\"c-0003\"", 300) GET
                        "\nD /-/mecr-7f3a21");
     for (guint i = 0; i < w->log->len; i++) {
         const struct seen *q = world_seen(w, i);

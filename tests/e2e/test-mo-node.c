@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* MO_NODE over the wire: the agent with the plugin, a token, a tree on the bus, and a MEF that names its nodes. */
+#include <string.h>
+
+#include "tests/lib/e2e-fixture.h"
+
+#define MO      "/org/mefclient1/mo"
+#define PROFILE MO "/authenticationProfile/"
+#define A       "./DCFG/authenticationProfile/"
+#define KEY_ID  "km-0042@maf.example.net"
+#define KEY_HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* %s: fingerprint of the certificate in the token. */
+static const char tree[] =
+    "{\"format\":1,\"nodes\":["
+    "{\"type\":\"MAFClientRegCfg\",\"name\":\"maf1\",\"attrs\":{\"fqdn\":\"maf.example.net\",\"adminFQDN\":"
+    "\"admin.example.org\",\"httpPort\":8443},\"links\":[\"" A "ap-11\"]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-11\",\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":[\"00AE\"],"
+    "\"symmKeyID\":\"" KEY_ID "\"},\"links\":[]},"
+    "{\"type\":\"registration\",\"name\":\"reg1\",\"attrs\":{\"originatorID\":\"/gw-0042\",\"CSE-ID\":"
+    "\"//sp.example.net/in-cse\"},\"links\":[\"" A "ap-12\"]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-12\",\"attrs\":{\"SUID\":12,\"TLSCiphersuites\":[\"00AE\"],"
+    "\"symmKeyID\":\"nobody@psa.example.net\"},\"links\":[]},"
+    "{\"type\":\"dataCollection\",\"name\":\"dc1\",\"attrs\":{\"containerPath\":"
+    "\"//sp.example.net/in-cse/in-name/c\"},\"links\":[\"" A "ap-43\"]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-43\",\"attrs\":{\"SUID\":43,\"TLSCiphersuites\":[\"C023\"],"
+    "\"myCertFingerprint\":\"%s\"},\"links\":[\"./DCFG/trustAnchorCred/ta\"]},"
+    "{\"type\":\"trustAnchorCred\",\"name\":\"ta\",\"attrs\":{\"certFingerprint\":"
+    "\"ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU\",\"URI\":\"https://pki.example.org/r.der\"},"
+    "\"links\":[]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-alone\",\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":"
+    "[\"00AE\"],\"symmKeyID\":\"" KEY_ID "\"},\"links\":[]}"
+    "]}";
+
+struct mo {
+    struct e2e e;
+    char *reg;
+    unsigned serial;
+};
+
+static void start(struct mo *m, const char *config)
+{
+    g_autoptr(GError) error = NULL;
+
+    m->serial = 0;
+    e2e_up(&m->e, "{\"commands\":[],\"retryDuration\":\"PT1H\"}");
+    if (config)
+        e2e_configure(&m->e, config);
+    e2e_put_key(&m->e, KEY_ID, KEY_HEX);
+    g_autofree char *fingerprint = e2e_make_certificate(&m->e, E2E_SAN);
+    g_autofree char *text = g_strdup_printf(tree, fingerprint);
+    e2e_agent_start_ready(&m->e);
+    g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
+                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    g_assert_no_error(error);
+    m->reg = e2e_add_mef(&m->e);
+    e2e_wait_idle(&m->e, m->reg);
+}
+
+static void stop(struct mo *m)
+{
+    sim_assert_no_violation(m->e.sim);
+    g_free(m->reg);
+    e2e_down(&m->e);
+}
+
+static int reported(struct e2e *e, const char *cid)
+{
+    json_t *list = e2e_sim_records(e, "reports"), *one;
+    int csc = 0, n = 0;
+    size_t i;
+
+    json_array_foreach (list, i, one)
+        if (g_strcmp0(json_string_value(json_object_get(one, "cid")), cid) == 0) {
+            csc = (int)json_integer_value(json_object_get(one, "csc"));
+            n++;
+        }
+    json_decref(list);
+    g_assert_cmpint(n, ==, 1);
+    return csc;
+}
+
+/* The MEF issues MO_NODE with these arguments; the status that it is told. SUID 0: none is sent. */
+static int command(struct mo *m, const char *path, int type, int suid)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *cid = g_strdup_printf("mo-%u", ++m->serial);
+    g_autofree char *obsa = suid ? g_strdup_printf("{\"suid\":%d}", suid) : g_strdup("null");
+    g_autofree char *post =
+        g_strdup_printf("{\"class\":\"MO_NODE\",\"cid\":\"%s\",\"args\":{\"obp\":\"%s\",\"obt\":%d,\"obsa\":%s}}", cid,
+                        path, type, obsa);
+
+    json_decref(sim_post(m->e.sim, "/sim/commands", post));
+    g_autoptr(GVariant) v = e2e_call(&m->e, m->reg, "org.mefclient1.Registration", "Poll",
+                                     g_variant_new("(a{sv})", NULL), &error);
+    g_assert_no_error(error);
+    e2e_wait_reports(&m->e, m->serial);
+    return reported(&m->e, cid);
+}
+
+static void assert_node(struct mo *m, const char *path, const char *state, guint64 status, const char *name)
+{
+    e2e_wait_property(&m->e, path, "Node", "State", state);
+    g_assert_cmpuint(e2e_get_number(&m->e, path, "Node", "LastStatus"), ==, status);
+    g_autofree char *word = e2e_get_string(&m->e, path, "Node", "LastStatusName");
+    g_assert_cmpstr(word, ==, name);
+}
+
+/* MC-26 to MC-30 in their order: the first that is wrong is the answer. */
+static void test_arguments(void)
+{
+    struct mo m;
+
+    start(&m, NULL);
+    g_assert_cmpint(command(&m, A "ap-11", 4, 11), ==, 42);
+    g_assert_cmpint(command(&m, A "nothing", 1, 0), ==, 300);
+    g_assert_cmpint(command(&m, "./DCFG/authenticationProfile", 1, 11), ==, 300);
+    g_assert_cmpint(command(&m, A "ap-11/SUID", 1, 11), ==, 300);
+    g_assert_cmpint(command(&m, "coap://x.example/27022/1", 1, 11), ==, 300);
+    g_assert_cmpint(command(&m, A "ap-11", 2, 0), ==, 301);
+    g_assert_cmpint(command(&m, A "ap-11", 3, 11), ==, 301);
+    g_assert_cmpint(command(&m, "./DCFG/trustAnchorCred/ta", 2, 11), ==, 302);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 0), ==, 302);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 20), ==, 302);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 12), ==, 303);
+    /* None of it says anything about the node. */
+    assert_node(&m, PROFILE "ap_2d11", "configured", 303, "MEF_CLIENT_CMD_MO_NODE_UNACCEPTABLE_ARGS");
+    g_assert_cmpint(command(&m, A "ap-alone", 1, 11), ==, 304);
+    assert_node(&m, PROFILE "ap_2dalone", "inconsistent", 304, "MEF_CLIENT_CMD_MO_NODE_INCONSISTENT_CONFIG");
+    g_autofree char *why = e2e_get_string(&m.e, PROFILE "ap_2dalone", "AuthenticationProfile", "NotReadyReason");
+    g_assert_nonnull(strstr(why, "MAFClientRegCfg"));
+    stop(&m);
+}
+
+/* MC-37, MC-44: what the token holds is tied to the node, by any alias of its path, and stays so over a restart. */
+static void test_local(void)
+{
+    struct mo m;
+    g_autofree char *credential = NULL, *again = NULL, *why = NULL;
+
+    start(&m, NULL);
+    g_assert_cmpint(command(&m, "./DCFG/MAFClientRegCfg/maf1/authenticationProfile/ap-11", 1, 11), ==, 20);
+    assert_node(&m, PROFILE "ap_2d11", "ready", 20, "MEF_CLIENT_CMD_OK");
+    credential = e2e_get_string(&m.e, PROFILE "ap_2d11", "AuthenticationProfile", "Credential");
+    g_assert_cmpstr(credential, ==, "/org/mefclient1/credential/km_2d0042_40maf_2eexample_2enet");
+    g_autoptr(GVariant) users = e2e_get(&m.e, credential, "Credential", "UsedBy");
+    g_autofree char *text = g_variant_print(users, FALSE);
+    g_assert_nonnull(strstr(text, PROFILE "ap_2d11"));
+    g_assert_cmpuint(e2e_get_number(&m.e, PROFILE "ap_2d11", "AuthenticationProfile", "Ready"), ==, 1);
+
+    g_assert_cmpint(command(&m, A "ap-12", 1, 12), ==, 305);
+    assert_node(&m, PROFILE "ap_2d12", "failed", 305, "MEF_CLIENT_CMD_MO_NODE_PROCESSING_FAILED");
+    g_assert_cmpuint(e2e_get_number(&m.e, PROFILE "ap_2d12", "AuthenticationProfile", "Ready"), ==, 0);
+    why = e2e_get_string(&m.e, PROFILE "ap_2d12", "AuthenticationProfile", "NotReadyReason");
+    g_assert_nonnull(strstr(why, "nobody@psa.example.net"));
+
+    g_assert_cmpint(command(&m, A "ap-43", 1, 43), ==, 20);
+    assert_node(&m, PROFILE "ap_2d43", "ready", 20, "MEF_CLIENT_CMD_OK");
+
+    e2e_put_key(&m.e, "nobody@psa.example.net", KEY_HEX);
+    g_assert_cmpint(command(&m, A "ap-12", 1, 12), ==, 20);
+    assert_node(&m, PROFILE "ap_2d12", "ready", 20, "MEF_CLIENT_CMD_OK");
+
+    g_assert_cmpint(e2e_agent_stop(&m.e, NULL), ==, 0);
+    e2e_agent_start_ready(&m.e);
+    assert_node(&m, PROFILE "ap_2d11", "ready", 20, "MEF_CLIENT_CMD_OK");
+    again = e2e_get_string(&m.e, PROFILE "ap_2d11", "AuthenticationProfile", "Credential");
+    g_assert_cmpstr(again, ==, credential);
+    stop(&m);
+}
+
+/* The three switches, on the wire. */
+static void test_switches(void)
+{
+    struct mo m;
+
+    start(&m, "[policy]\nstatus-table=seed\ntrust-anchor-rule=literal\nsuite-rule=all\n");
+    g_assert_cmpint(command(&m, A "ap-11", 1, 0), ==, 42);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 12), ==, 302);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 304);
+    g_assert_cmpint(command(&m, A "ap-43", 1, 43), ==, 304);
+    g_assert_cmpint(command(&m, "./DCFG/MAFClientRegCfg/maf1", 3, 0), ==, 303);
+    assert_node(&m, MO "/MAFClientRegCfg/maf1", "failed", 303, "MEF_CLIENT_CMD_MO_NODE_PROCESSING_FAILED");
+    stop(&m);
+}
+
+/* The node goes between two commands: it is not found, and nothing of it is left. */
+static void test_deleted(void)
+{
+    struct mo m;
+    g_autoptr(GError) error = NULL;
+
+    start(&m, NULL);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 20);
+    g_autoptr(GVariant) v = e2e_call(&m.e, PROFILE "ap_2d11", "org.mefclient1.Node", "Delete",
+                                     g_variant_new("(a{sv})", NULL), &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 300);
+    g_autofree char *list = e2e_token_list(&m.e);
+    g_assert_nonnull(strstr(list, KEY_ID)); /* a key that was here before stays (T2, V24) */
+    stop(&m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/e2e/mo-node/MC-26/MC-27/MC-28/MC-29/MC-30/MC-31/MC-55/arguments", test_arguments);
+    g_test_add_func("/e2e/mo-node/MC-37/MC-44/local", test_local);
+    g_test_add_func("/e2e/mo-node/MC-35/MC-36/switches", test_switches);
+    g_test_add_func("/e2e/mo-node/deleted", test_deleted);
+    return g_test_run();
+}
