@@ -9,6 +9,7 @@
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
 #include "plugin/bus-input.h"
+#include "plugin/bus-node.h"
 #include "plugin/bus-tree.h"
 #include "plugin/cert/chain.h"
 #include "plugin/registrations.h"
@@ -197,7 +198,10 @@ static int node_delete(struct bus_call *call, struct mef_error *reterr)
 
 static int node_process(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "MO_NODE processing is not built into this version");
+    struct bus_node *b = bus_call_object(call);
+    const struct mo_node *n = b ? node_of(b) : NULL;
+
+    return n ? node_process_start(b->e, n, call, reterr) : gone(reterr);
 }
 
 static const struct bus_method node_methods[] = {

@@ -9,7 +9,8 @@ libcore_la_SOURCES = \
 	plugin/bus-input.c plugin/bus-input.h \
 	plugin/bus-log.c \
 	plugin/bus-manager.c \
-	plugin/bus-node.c \
+	plugin/bus-node.c plugin/bus-node.h \
+	plugin/bus-process.c \
 	plugin/bus-registration.c \
 	plugin/bus-token.c \
 	plugin/bus-tree.c plugin/bus-tree.h \

@@ -275,7 +275,7 @@ int run_process(struct ctl *c, const struct ctl_args *a)
     else
         printf("%u %s\n", code, name);
     /* Any other word than OK is a failed operation. */
-    if (ok && r == 0 && !streq(name, "OK"))
+    if (ok && r == 0 && !streq(name, "OK") && !streq(name, "MEF_CLIENT_CMD_OK"))
         r = CTL_FAILED;
     dbus_message_unref(reply);
     return r;

@@ -184,6 +184,62 @@ static void test_switches(void)
     stop(&m);
 }
 
+/* Node.Process with SUID (0: none) and type (0: none); its code. */
+static guint32 process(struct mo *m, const char *path, guint32 suid, guint32 type, const char *want_name)
+{
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder b;
+    const char *name;
+    guint32 code;
+
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    if (suid)
+        g_variant_builder_add(&b, "{sv}", "SUID", g_variant_new_uint32(suid));
+    if (type)
+        g_variant_builder_add(&b, "{sv}", "objectTypeID", g_variant_new_uint32(type));
+    g_autoptr(GVariant) v = e2e_call(&m->e, path, "org.mefclient1.Node", "Process",
+                                     g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
+    g_assert_no_error(error);
+    g_variant_get(v, "(u&s)", &code, &name);
+    g_assert_cmpstr(name, ==, want_name);
+    return code;
+}
+
+/* EE-02: the same checks and the same outcome by hand, and no word of it to the MEF. */
+static void test_by_hand(void)
+{
+#define STATUS(x) "MEF_CLIENT_CMD_" x
+    struct mo m;
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder b;
+
+    start(&m, NULL);
+    size_t before = e2e_sim_count(&m.e, NULL, NULL);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 11, 4, STATUS("BAD_ARGUMENTS")), ==, 42);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 11, 2, STATUS("MO_NODE_TYPE_CONFLICT")), ==, 301);
+    g_assert_cmpuint(process(&m, MO "/registration/reg1", 11, 0, STATUS("MO_NODE_TYPE_CONFLICT")), ==, 301);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 0, 0, STATUS("MO_NODE_BAD_ARGS")), ==, 302);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 12, 1, STATUS("MO_NODE_UNACCEPTABLE_ARGS")), ==, 303);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2dalone", 11, 0, STATUS("MO_NODE_INCONSISTENT_CONFIG")), ==, 304);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d12", 12, 0, STATUS("MO_NODE_PROCESSING_FAILED")), ==, 305);
+    assert_node(&m, PROFILE "ap_2d12", "failed", 305, STATUS("MO_NODE_PROCESSING_FAILED"));
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 11, 1, STATUS("OK")), ==, 20);
+    assert_node(&m, PROFILE "ap_2d11", "ready", 20, STATUS("OK"));
+    g_assert_cmpuint(process(&m, PROFILE "ap_2d43", 43, 0, STATUS("OK")), ==, 20);
+    assert_node(&m, PROFILE "ap_2d43", "ready", 20, STATUS("OK"));
+    g_assert_cmpuint(e2e_sim_count(&m.e, NULL, NULL), ==, before);
+    g_assert_cmpint(e2e_mefctl(&m.e, NULL, "process", "ap-11", "SUID=11", NULL), ==, 0);
+    g_assert_cmpint(e2e_mefctl(&m.e, NULL, "process", "ap-11", "SUID=12", NULL), ==, 1);
+    /* What is no argument is an error of the call. */
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&b, "{sv}", "Suid", g_variant_new_uint32(11));
+    g_assert_null(e2e_call(&m.e, PROFILE "ap_2d11", "org.mefclient1.Node", "Process",
+                           g_variant_new("(a{sv}a{sv})", &b, NULL), &error));
+    g_autofree char *word = g_dbus_error_get_remote_error(error);
+    g_assert_cmpstr(word, ==, "org.mefclient1.Error.InvalidArguments");
+    stop(&m);
+}
+
 /* The node goes between two commands: it is not found, and nothing of it is left. */
 static void test_deleted(void)
 {
@@ -208,5 +264,6 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/mo-node/MC-37/MC-44/local", test_local);
     g_test_add_func("/e2e/mo-node/MC-35/MC-36/switches", test_switches);
     g_test_add_func("/e2e/mo-node/deleted", test_deleted);
+    g_test_add_func("/e2e/mo-node/EE-02/by-hand", test_by_hand);
     return g_test_run();
 }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Node.Process: MO_NODE by hand (EE-02). The same tables and procedures as for a command; nothing is reported to
+ * anybody. Ownership: a `struct processing` lives from the call to its reply. Thread: the loop's; work() the
+ * token's. */
+#include <errno.h>
+#include <string.h>
+
+#include "plugin/base/str.h"
+#include "plugin/bindings.h"
+#include "plugin/bus-node.h"
+#include "plugin/mef/mo-node.h"
+
+struct processing {
+    struct engine *e;
+    struct bus_call *call;
+    struct mo_snapshot node;
+    enum mo_node_case what;
+    uint32_t status;
+    char *credential;
+    struct mef_error why;
+    struct outcome_row row;
+};
+
+static void processing_free(struct processing *p)
+{
+    (void)bus_call_unref(p->call);
+    mo_snapshot_clear(&p->node);
+    free(p->credential);
+    free(p);
+}
+DEFINE_CLEANUP(struct processing *, processing_free)
+
+static int store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+{
+    struct processing *p = ctx;
+    return binding_store(sql, &p->row, reterr);
+}
+
+static void stored(void *ctx, int r, const struct mef_error *err)
+{
+    _cleanup_(processing_freep) struct processing *p = ctx;
+
+    if (r != 0) {
+        bus_reply_error(p->call, err);
+        return;
+    }
+    (void)binding_show(p->e, &p->row);
+    (void)bus_reply(p->call, "us", cmd_status_number((enum cmd_status)p->status, p->e->settings.status_table),
+                    cmd_status_name((enum cmd_status)p->status));
+}
+
+/* Takes `p` over; answers when the outcome is on the disk. */
+static int settle(struct processing *p, struct mef_error *reterr)
+{
+    p->row = (struct outcome_row){.node = p->node.id,
+                                  .status = p->status,
+                                  .credential = p->credential,
+                                  .why = p->status == CMD_STATUS_OK ? NULL : p->why.text};
+    if (db_submit(p->e->db, store, stored, p) < 0) {
+        processing_free(p);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    }
+    return 0;
+}
+
+static int work(void *ctx, struct mef_error *reterr)
+{
+    struct processing *p = ctx;
+    struct vault v = vault_port(&p->e->vault);
+
+    (void)reterr; /* what fails here is the outcome */
+    p->status = mo_node_run_local(&v, &p->node, p->what, &p->credential, &p->why);
+    return 0;
+}
+
+static void worked(void *ctx, int r, const struct mef_error *err)
+{
+    struct processing *p = ctx;
+    struct mef_error why = {0};
+
+    if (r < 0 || p->e->state == ENGINE_STOPPING) {
+        if (r >= 0)
+            (void)mef_fail(&why, MEF_ERROR_CANCELLED, "the plugin stops");
+        bus_reply_error(p->call, r < 0 ? err : &why);
+        processing_free(p);
+        return;
+    }
+    (void)settle(p, &why);
+}
+
+static const struct bus_option args_options[] = {{"SUID", "u"}, {"objectTypeID", "u"}, {"typeID", "u"}, {NULL, NULL}};
+static const struct bus_option no_options[] = {{NULL, NULL}};
+
+static int read_args(struct bus_call *call, const struct mo_node *n, struct mo_node_args *ret, struct mef_error *reterr)
+{
+    struct bus_dict *d = bus_call_dict(call, 0);
+    const struct bus_value *suid;
+    int r = bus_call_options(call, 0, args_options, reterr);
+
+    if (r == 0)
+        r = bus_call_options(call, 1, no_options, reterr);
+    if (r < 0)
+        return r;
+    if (bus_dict_get(d, "objectTypeID") && bus_dict_get(d, "typeID"))
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'objectTypeID' and 'typeID' are the same; say it once");
+    /* By hand the node is there, so its type goes without saying; a type that is said is compared. */
+    uint32_t own = mo_type_info(mo_node_type(n))->object_type_id;
+    ret->object_type = (uint32_t)bus_dict_u(d, "objectTypeID", bus_dict_u(d, "typeID", own ? own : OBJECT_AUTHENTICATION_PROFILE));
+    if ((suid = bus_dict_get(d, "SUID"))) {
+        ret->specific = MO_NODE_SPECIFIC_SUID;
+        ret->suid = (uint32_t)suid->u;
+    }
+    return 0;
+}
+
+int node_process_start(struct engine *e, const struct mo_node *n, struct bus_call *call, struct mef_error *reterr)
+{
+    _cleanup_(processing_freep) struct processing *p = calloc(1, sizeof *p);
+    struct mo_node_args args = {0};
+    int r = read_args(call, n, &args, reterr);
+
+    if (r < 0)
+        return r;
+    if (!p || mo_node_snapshot(e->tree, n, &p->node) < 0)
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    p->e = e;
+    args.object_path = p->node.path;
+    int status = mo_node_judge(&args, &p->node, &e->settings.mo_node, &p->what, &p->why);
+    p->call = bus_call_ref(call);
+    if (status) {
+        p->status = (uint32_t)status;
+        return settle(TAKE_PTR(p), reterr);
+    }
+    if (token_thread_submit(e->token_thread, work, worked, p) < 0)
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    p = NULL;
+    return 0;
+}
