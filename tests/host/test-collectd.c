@@ -280,6 +280,9 @@ static void check_metrics(struct e2e *e, const struct setup *s)
     wait_value(e, s, "gauge-cert_expiry_seconds", 3600, 366 * 86400.0);
     wait_value(e, s, "derive-retries", 0, 0);
     wait_value(e, s, "derive-commands_20", 1, 1);
+    /* At its end collectd frees what the thread of a connection has read, and has not waited for that one. */
+    if (strstr(SANITIZERS, "thread"))
+        return;
     g_auto(GStrv) list = ask(s, "LISTVAL\n");
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *end = g_strdup_printf(" gw42/" SERIES "/%s", names[i]);
