@@ -328,9 +328,14 @@ int token_list_certs(struct token *t, const char *label, struct der_list *ret, s
     return r;
 }
 
-int token_delete_cert(struct token *t, const uint8_t sha256[32], unsigned *ret_n, struct mef_error *reterr)
+int token_delete_cert(struct token *t, const uint8_t sha256[32], const char *label, unsigned *ret_n,
+                      struct mef_error *reterr)
 {
-    const struct object_key key = {.mask = TOKEN_CERTIFICATE, .sha256 = sha256, .sha256_len = 32};
+    const struct object_key key = {.mask = TOKEN_CERTIFICATE,
+                                   .label = label,
+                                   .label_len = label ? strlen(label) : 0,
+                                   .sha256 = sha256,
+                                   .sha256_len = 32};
     unsigned n = 0;
     int r = token_enter(t, true, reterr);
 

@@ -134,8 +134,9 @@ int token_delete_id(struct token *t, unsigned mask, const uint8_t *id, size_t id
                     struct mef_error *reterr);
 int token_delete_label(struct token *t, unsigned mask, const char *label, unsigned *ret_n,
                        struct mef_error *reterr);
-/* Certificates whose DER has this SHA-256; keys stay. */
-int token_delete_cert(struct token *t, const uint8_t sha256[32], unsigned *ret_n, struct mef_error *reterr);
+/* Certificates whose DER has this SHA-256 and, unless it is NULL, this label; keys stay. */
+int token_delete_cert(struct token *t, const uint8_t sha256[32], const char *label, unsigned *ret_n,
+                      struct mef_error *reterr);
 
 /* ---- keys ------------------------------------------------------------------------------------------- */
 

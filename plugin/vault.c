@@ -24,6 +24,7 @@ struct row_job {
     const uint8_t *id;
     size_t id_len;
     const char *owner, *label;
+    char *label_of_row; /* out of leave_row: freed by drop_one */
     enum row_state state;
     bool last; /* out: nobody else owns it */
     struct vault_row *rows;
@@ -63,12 +64,32 @@ static int drop_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return stmt_run(&s, reterr);
 }
 
-/* Marks the row as leaving and says whether it is the last one for that object. */
+static int label_of_row(sqlite3 *sql, struct row_job *j, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int r = stmt_prepare(&s, sql, "SELECT label FROM token_object WHERE kind=?1 AND id=?2 AND owner=?3", reterr);
+
+    if (r < 0)
+        return r;
+    stmt_int(&s, 1, j->kind);
+    stmt_blob(&s, 2, j->id, j->id_len);
+    stmt_text(&s, 3, j->owner);
+    r = stmt_step(&s, reterr);
+    return r == 1 ? stmt_col_text(&s, 0, &j->label_of_row) : r;
+}
+
+/* Marks the row as leaving and says whether it is the last one for that object. One certificate can lie in the
+ * token under several labels, e.g. as a trust anchor and as what a MEF brought: then those are several objects. */
 static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
-    int r = stmt_prepare(&s, sql, "SELECT count(*) FROM token_object WHERE kind=?1 AND id=?2 AND owner<>?3 AND state<>?4",
+    int r = label_of_row(sql, j, reterr);
+
+    if (r == 0)
+        r = stmt_prepare(&s, sql,
+                         "SELECT count(*) FROM token_object WHERE id=?2 AND owner<>?3 AND state<>?4 "
+                         "AND CASE ?1 WHEN ?6 THEN kind=?6 ELSE kind<>?6 AND label=?5 END",
                          reterr);
     if (r < 0)
         return r;
@@ -76,6 +97,8 @@ static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     stmt_blob(&s, 2, j->id, j->id_len);
     stmt_text(&s, 3, j->owner);
     stmt_int(&s, 4, LEAVING);
+    stmt_text(&s, 5, j->label_of_row ? j->label_of_row : "");
+    stmt_int(&s, 6, VAULT_PAIR);
     r = stmt_step(&s, reterr);
     if (r < 0)
         return r;
@@ -335,10 +358,11 @@ static int list_ca(void *ctx, const char *fqdn, const char *owner, struct der_li
 static int drop_one(struct vault_ctx *v, struct row_job *j, struct mef_error *reterr)
 {
     int r = db_run(v->db, leave_row, j, reterr);
+    _cleanup_(freep) char *label = TAKE_PTR(j->label_of_row);
 
     if (r == 0 && j->last)
         r = j->kind == VAULT_PAIR ? token_delete_id(v->token, TOKEN_PAIR | TOKEN_CERTIFICATE, j->id, j->id_len, NULL, reterr)
-                                  : token_delete_cert(v->token, j->id, NULL, reterr);
+                                  : token_delete_cert(v->token, j->id, label, NULL, reterr);
     return r < 0 ? r : db_run(v->db, drop_row, j, reterr);
 }
 

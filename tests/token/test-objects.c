@@ -266,9 +266,11 @@ static void test_certs(void)
     free(got.data);
     assert_ok(token_find_cert(e.t, print, 32, id, &id_len, NULL, err));
     g_assert_cmpmem(id, id_len, id2, 20);
-    assert_ok(token_delete_cert(e.t, print, &n, err));
+    assert_ok(token_delete_cert(e.t, print, "another", &n, err)); /* what has another label is somebody else's */
+    g_assert_cmpuint(n, ==, 0);
+    assert_ok(token_delete_cert(e.t, print, NULL, &n, err));
     g_assert_cmpuint(n, ==, 1);
-    assert_ok(token_delete_cert(e.t, print, &n, err));
+    assert_ok(token_delete_cert(e.t, print, NULL, &n, err));
     g_assert_cmpuint(n, ==, 0);
     /* CA certificates share a label and replace nothing. */
     assert_ok(token_put_cert(e.t, NULL, 0, "mef.example CA", &ca, true, err));

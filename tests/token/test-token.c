@@ -376,7 +376,7 @@ static int piece_of_work(struct token *t, const struct der *cert, struct mef_err
            (r = token_find_cert(t, print, 16, id, &id_len, &found, err)) < 0 ||
            (r = token_list_certs(t, "mef.example CA", &list, err)) < 0 ||
            (r = token_list_secrets(t, "@mef.example", &labels, err)) < 0 ||
-           (r = token_delete_cert(t, print, NULL, err)) < 0 ||
+           (r = token_delete_cert(t, print, NULL, NULL, err)) < 0 ||
            (r = token_delete_id(t, TOKEN_PAIR, ID, 20, NULL, err)) < 0);
     g_assert_true(r < 0 || (list.n == 1 && found.len == cert->len && got.len == cert->len));
     free(got.data);
