@@ -2,6 +2,7 @@
 /* CERT_PROV (8.3.9.7, 8.3.6): enrol, store, and let the MEF prove the new certificate before it replaces
  * anything (mef-protocol.md 3.6.2). Thread: the worker. */
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 
 #include "plugin/cert/est.h"
@@ -53,6 +54,22 @@ static int store_certificates(struct client *c, const struct est_result *got, co
     return r;
 }
 
+/* The power went after the certificate of this very command was stored and before TENTATIVE was: it is confirmed
+ * and used, not asked for again. The CKA_ID is of this command alone, and what lies there was checked before. */
+static bool stored_before(struct client *c, const char *label)
+{
+    struct mef_error why = c->error;
+    struct der cert = {0};
+    EVP_PKEY *key = NULL;
+    int r = c->vault.get_pair(c->vault.ctx, c->cmd.cert_id, &key, &cert, &why);
+
+    if (r == 0)
+        r = c->vault.put_cert(c->vault.ctx, c->cmd.cert_id, label, c->cfg.node, &cert, &why);
+    EVP_PKEY_free(key);
+    free(cert.data);
+    return r == 0;
+}
+
 static enum outcome enrol(struct client *c, const struct cert_prov_fields *f,
                           const struct cert_prov_plan *plan, uint32_t *ret_csc)
 {
@@ -75,6 +92,12 @@ static enum outcome enrol(struct client *c, const struct cert_prov_fields *f,
     *ret_csc = CMD_STATUS_CERT_PROV_CLIENT_ERROR;
     if (key_id_of(c, c->cmd.cert_id) < 0) {
         (void)mef_fail(&c->error, MEF_ERROR_FAILED, "Out of memory.");
+        return OUT_OK;
+    }
+    if (stored_before(c, f->subject_id)) {
+        tell_event(c, EVENT_CERTIFICATE_STORED, &c->cmd, "The certificate of command %s was in the token already.",
+                   c->cmd.cid);
+        *ret_csc = CMD_STATUS_OK;
         return OUT_OK;
     }
     memcpy(p.key_id, c->cmd.cert_id, sizeof p.key_id);
