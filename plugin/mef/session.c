@@ -215,6 +215,13 @@ static bool stand_in(struct client *c, enum credential_choice choice, bool missi
     return true;
 }
 
+/* What counts as the credential in use. */
+static void remember(struct client *c, const struct held_credential *h)
+{
+    memcpy(c->credential_name, h->name, sizeof c->credential_name);
+    c->not_after = h->not_after;
+}
+
 static enum request_result open_session(struct client *c, enum credential_choice choice)
 {
     _cleanup_(held_clear) struct held_credential h = {0};
@@ -236,8 +243,7 @@ static enum request_result open_session(struct client *c, enum credential_choice
     r = c->transport.open(c->transport.ctx, &at, &h.use, &wait, &c->session, &c->error);
     if (r == 0) {
         c->session_choice = choice;
-        memcpy(c->credential_name, h.name, sizeof c->credential_name);
-        c->not_after = h.not_after;
+        remember(c, &h);
         return REQ_ANSWERED;
     }
     c->session = NULL;
@@ -249,6 +255,21 @@ static enum request_result open_session(struct client *c, enum credential_choice
     if (r == TRANSPORT_TLS_REFUSED && stand_in(c, choice, false))
         return open_session(c, CREDENTIAL_PROVISIONED);
     return result == REQ_CANCELLED ? result : handshake_failed(c, result);
+}
+
+void session_foresee(struct client *c)
+{
+    _cleanup_(held_clear) struct held_credential h = {0};
+    struct mef_error before = c->error;
+
+    if (c->credential_name[0] || c->r.state != REG_REGISTERED)
+        return;
+    bool known = credential_get(c, credential_best(c), &h) == 0;
+    c->error = before;
+    if (!known)
+        return; /* the token may come later */
+    remember(c, &h);
+    tell_registration(c);
 }
 
 enum request_result session_need(struct client *c)

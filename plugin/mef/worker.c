@@ -570,6 +570,7 @@ void *worker_main(void *client)
                 continue;
             }
             expire(c);
+            session_foresee(c);
             watch_certificate(c);
             enum task task = what_is_due(c);
             if (task == TASK_NONE)

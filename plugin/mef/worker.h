@@ -153,6 +153,9 @@ enum credential_choice credential_best(const struct client *c);
 void session_close(struct client *c);
 /* A session with the best credential, or the one that is there. */
 enum request_result session_need(struct client *c);
+/* After a start at rest there may be no session for a day (MC-15): learns which credential the next one will
+ * use, so that it is shown and its end is watched. Nothing when it is known already, or the token is away. */
+void session_foresee(struct client *c);
 /* One primitive with a fresh rqi (or the one in p->rqi), and the one-time retries of 2.3. *ret is filled when
  * REQ_ANSWERED; an error answer leaves its sentence in client.error too. `is_create`: a fresh rqi is stored
  * before. */
