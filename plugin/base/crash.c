@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const names[CRASH_MAX_] = {
 #define X(name, text) #name,
@@ -16,6 +17,7 @@ static const char *const names[CRASH_MAX_] = {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int wanted = -1;
+static int tracing;
 static atomic_int left;
 
 static void read_wish(void)
@@ -28,12 +30,24 @@ static void read_wish(void)
         if (strlen(names[i]) == n && strncmp(names[i], s, n) == 0)
             wanted = i;
     }
+    tracing = s && strcmp(s, "TRACE") == 0;
     atomic_store(&left, colon ? atoi(colon + 1) : 1);
+}
+
+static void trace(enum crash_point p)
+{
+    char line[64] = "crash-point ";
+
+    strcat(strcat(line, names[p]), "\n");
+    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+        return;
 }
 
 void crash_point(enum crash_point p)
 {
     (void)pthread_once(&once, read_wish);
+    if (tracing)
+        trace(p);
     if (wanted == (int)p && atomic_fetch_sub(&left, 1) == 1)
         (void)raise(SIGKILL);
 }
