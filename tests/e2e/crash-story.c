@@ -349,8 +349,10 @@ static void count_object(struct holding *h, const char *line)
         h->cas++;
     else if (strcmp(word[0], "certificate") == 0 && g_str_has_prefix(word[2], "mef1"))
         h->anchors++;
-    else
+    else {
         h->others++;
+        g_printerr("# in the token: %s\n", line);
+    }
 }
 
 static void compare(struct story *s, const char *when, const char *what, unsigned is, unsigned should)

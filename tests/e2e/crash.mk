@@ -5,7 +5,7 @@ if CRASH_POINTS
 noinst_PROGRAMS += tests/e2e/crash-matrix
 tests_e2e_crash_matrix_SOURCES = tests/e2e/crash-matrix.c tests/e2e/crash-story.c tests/e2e/crash-story.h
 tests_e2e_crash_matrix_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
-tests_e2e_crash_matrix_LDADD = libteste2e.la $(GLIB_LIBS) $(JANSSON_LIBS)
+tests_e2e_crash_matrix_LDADD = $(E2E_LDADD)
 
 crash_build = .
 crash-programs: mef-agent$(EXEEXT) plugin/mefclient.la tests/sim/mef-sim$(EXEEXT) tests/lib/token-tool$(EXEEXT) \
