@@ -248,6 +248,62 @@ static int clear_halves(struct token *t, const uint8_t *id, size_t id_len, struc
     return r;
 }
 
+/* A token that keeps its objects in files (SoftHSM) writes one in several steps. A process that is killed in
+ * between leaves an object without the part that makes it one: 1 = such a ruin, 0 = not; negative = failed. */
+static int is_ruin(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
+{
+    static const CK_ATTRIBUTE_TYPE substance[] = {CKA_EC_POINT, CKA_EC_PARAMS, CKA_MODULUS, CKA_PRIME, CKA_VALUE};
+    bool curve = false;
+
+    for (size_t i = 0; i < ELEMENTS(substance); i++) {
+        _cleanup_(freep) uint8_t *value = NULL;
+        size_t len = 0;
+        int r = token_read(t, h, substance[i], LIMIT_CERTIFICATE, &value, &len, reterr);
+        if (r < 0 && r != -ENODATA)
+            return r;
+        if (r < 0 || len == 0)
+            continue;
+        /* Of a curve alone: a private key may well not show more, a public one is nothing without its point. */
+        if (substance[i] != CKA_EC_PARAMS)
+            return 0;
+        curve = true;
+    }
+    if (!curve)
+        return 1;
+    CK_OBJECT_CLASS cko = 0;
+    CK_ATTRIBUTE a = {CKA_CLASS, &cko, sizeof cko};
+    CK_RV rv = t->f->C_GetAttributeValue(t->session, h, &a, 1);
+    if (rv != CKR_OK)
+        return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
+    return cko == CKO_PUBLIC_KEY;
+}
+
+int token_clear_ruins(struct token *t, unsigned *ret_n, struct mef_error *reterr)
+{
+    unsigned n = 0;
+    int r = token_enter(t, true, reterr);
+
+    if (r < 0)
+        return r;
+    r = token_refresh(t, TOKEN_ANY, reterr);
+    for (uint32_t i = 0; r == 0 && i < t->index.n; i++) {
+        const struct object *o = &t->index.item[i];
+        if (!(o->class & (TOKEN_PAIR | TOKEN_CERTIFICATE)) || o->id_len || o->label_len)
+            continue;
+        r = is_ruin(t, o->handle, reterr);
+        if (r <= 0)
+            continue;
+        r = token_check_writable(t, "deleting what a crash left", reterr);
+        if (r == 0)
+            r = token_destroy(t, o->handle, reterr);
+        n += r == 0;
+    }
+    token_leave(t);
+    if (r == 0 && ret_n)
+        *ret_n = n;
+    return r;
+}
+
 /* Whether a usable pair is there, finishing half a one: 1 yes, 0 a new pair must be made, negative failed. */
 static int usable_pair(struct token *t, const uint8_t *id, size_t id_len, const char *label,
                        struct mef_error *reterr)
@@ -260,7 +316,15 @@ static int usable_pair(struct token *t, const uint8_t *id, size_t id_len, const 
 
     if (r < 0)
         return r == -ENOENT ? 0 : r;
+    r = is_ruin(t, private_key, reterr);
+    if (r != 0)
+        return r < 0 ? r : 0;
     r = token_lookup(t, &public, &public_key, NULL, reterr);
+    if (r == 0 && (r = is_ruin(t, public_key, reterr)) > 0) {
+        r = token_destroy(t, public_key, reterr);
+        if (r == 0)
+            r = -ENOENT;
+    }
     if (r == -ENOENT) {
         r = token_check_writable(t, "finishing a key pair", reterr);
         if (r == 0)

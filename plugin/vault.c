@@ -473,11 +473,28 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
     return drop_one(v, &j, reterr);
 }
 
+/* We were stopped while an object was made: it may be there in part, and nameless. */
+static int clear_ruins(struct vault_ctx *v, struct mef_error *reterr)
+{
+    unsigned n = 0;
+    int r = token_clear_ruins(v->token, &n, reterr);
+
+    if (r == 0 && n)
+        event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED},
+                   "removed %u objects that were begun and never finished from the token", n);
+    return r;
+}
+
 int vault_reconcile(struct vault_ctx *ctx, struct mef_error *reterr)
 {
     struct row_job all = {0};
     int r = db_run(ctx->db, rows_work, &all, reterr);
 
+    bool began = false;
+    for (size_t i = 0; r == 0 && i < all.n_rows; i++)
+        began |= all.states[i] == KEY_WANTED || all.states[i] == CERT_WANTED;
+    if (began)
+        r = clear_ruins(ctx, reterr);
     for (size_t i = 0; r == 0 && i < all.n_rows; i++)
         r = reconcile_one(ctx, &all.rows[i], all.states[i], reterr);
     free(all.rows);

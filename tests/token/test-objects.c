@@ -487,11 +487,64 @@ static void test_index(void)
     index_clear(&x);
 }
 
+/* What SoftHSM keeps of a key pair when the process is killed while it is made. */
+static CK_OBJECT_HANDLE put_ruin(struct other *o, CK_OBJECT_CLASS class, const void *id, size_t id_len)
+{
+    CK_KEY_TYPE type = CKK_EC;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_OBJECT_HANDLE h = 0;
+    uint8_t params[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    CK_ATTRIBUTE a[] = {{CKA_CLASS, &class, sizeof class},
+                        {CKA_KEY_TYPE, &type, sizeof type},
+                        {CKA_TOKEN, &yes, 1},
+                        {CKA_PRIVATE, &no, 1},
+                        {CKA_EC_PARAMS, params, class == CKO_PUBLIC_KEY ? sizeof params : 0},
+                        {class == CKO_PUBLIC_KEY ? CKA_EC_POINT : CKA_VALUE, params, 0},
+                        {CKA_ID, (void *)(uintptr_t)id, id_len}};
+    g_assert_cmpuint(o->f->C_CreateObject(o->s, a, G_N_ELEMENTS(a), &h), ==, CKR_OK);
+    return h;
+}
+
+static void test_ruins(void)
+{
+    struct env e;
+    struct other o;
+    unsigned n = 7;
+    uint8_t rs[64], digest[32] = {1}, other_id[20] = {0x78};
+
+    env_setup(&e, false);
+    env_open(&e);
+    other_open(&o, e.f.module);
+    put_ruin(&o, CKO_PUBLIC_KEY, NULL, 0);
+    put_ruin(&o, CKO_PRIVATE_KEY, NULL, 0);
+    /* Whole, and somebody's, though it has no name. */
+    assert_ok(token_generate_p256(e.t, other_id, 20, "x", err));
+    CK_ATTRIBUTE unnamed[] = {{CKA_ID, NULL, 0}, {CKA_LABEL, NULL, 0}};
+    g_assert_cmpuint(o.f->C_SetAttributeValue(o.s, other_find(&o, CKO_PUBLIC_KEY, other_id, 20), unnamed, 2), ==, CKR_OK);
+    g_assert_cmpuint(o.f->C_SetAttributeValue(o.s, other_find(&o, CKO_PRIVATE_KEY, other_id, 20), unnamed, 2), ==, CKR_OK);
+    assert_ok(token_clear_ruins(e.t, &n, err));
+    g_assert_cmpuint(n, ==, 2);
+    count_one(e.t, TOKEN_PAIR, 2);
+    /* Under our own id a new pair takes their place. */
+    for (int half = 0; half < 2; half++) {
+        put_ruin(&o, CKO_PUBLIC_KEY, ID, 20);
+        if (half)
+            put_ruin(&o, CKO_PRIVATE_KEY, ID, 20);
+        assert_ok(token_generate_p256(e.t, ID, 20, "key", err));
+        assert_ok(token_sign_p256(e.t, ID, 20, digest, sizeof digest, rs, err));
+        count_one(e.t, TOKEN_PAIR, 4);
+        assert_ok(token_delete_id(e.t, TOKEN_PAIR, ID, 20, NULL, err));
+    }
+    other_close(&o);
+    env_teardown(&e);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/token/key/MC-20/made-in-the-token-and-never-leaves", test_generate);
     g_test_add_func("/token/key/half-a-pair", test_half_pair);
+    g_test_add_func("/token/key/ruins-of-a-crash", test_ruins);
     g_test_add_func("/token/certificate/store-find-delete", test_certs);
     g_test_add_func("/token/secret/store-find-delete", test_secrets);
     g_test_add_func("/token/index/3000-foreign-objects", test_foreign);
