@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,10 +37,10 @@ static void read_wish(void)
 
 static void trace(enum crash_point p)
 {
-    char line[64] = "crash-point ";
+    char line[64];
+    int n = snprintf(line, sizeof line, "crash-point %s\n", names[p]);
 
-    strcat(strcat(line, names[p]), "\n");
-    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+    if (write(STDERR_FILENO, line, (size_t)n) < 0)
         return;
 }
 

@@ -34,14 +34,11 @@ static const struct point {
 static const struct point ids[] = {
     {"REG_CREATE_STORED", "EE-13/"}, /* the retrieve follows */
     {"CMD_RETRIEVED", "MC-07/"},     /* reissued, and performed since it was not */
-    {"CMD_REPORTED", "MC-07/"},
-    {"CMD_RECEIVED", "MC-02/"}, /* executed and reported from the journal, without a retrieve */
-    {"CMD_RUNNING", "MC-02/"},
-    {"CMD_TENTATIVE", "MC-02/"},
-    {"CMD_PROVEN", "MC-02/"},
+    {"CMD_REPORTED", "MC-07/"},      {"CMD_RECEIVED", "MC-02/"}, /* executed and reported from the journal,
+                                                                    without a retrieve */
+    {"CMD_RUNNING", "MC-02/"},       {"CMD_TENTATIVE", "MC-02/"}, {"CMD_PROVEN", "MC-02/"},
     {"CMD_DONE", "EE-13/MC-02/"}, /* the update takes the place of the retrieve */
-    {"UPDATE_SENT", "MC-02/"},
-    {"TIMER_STORED", "MC-15/"},
+    {"UPDATE_SENT", "MC-02/"},       {"TIMER_STORED", "MC-15/"},
 };
 
 struct job {
@@ -92,8 +89,8 @@ static void run_job(gpointer data, gpointer user_data)
     g_assert_no_error(error);
     g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "TMPDIR", place, TRUE);
 
-    if (!g_spawn_sync(NULL, (char **)argv, env, G_SPAWN_DEFAULT, NULL, NULL, &j->output, &j->noise, &j->status,
-                      &error))
+    if (!g_spawn_sync(NULL, (char **)argv, env, G_SPAWN_DEFAULT, NULL, NULL, &j->output, &j->noise,
+                      &j->status, &error))
         g_error("%s: %s", m->self, error->message);
     remove_all(place);
 }
@@ -172,8 +169,7 @@ static void run_matrix(struct matrix *m)
         for (unsigned k = 1; k <= MIN(m->result[i].passes, most); k++)
             g_ptr_array_add(m->jobs, job_new(i, g_strdup_printf("%s:%u", points[i].name, k)));
     }
-    GThreadPool *pool =
-        g_thread_pool_new(run_job, m, (int)CLAMP(g_get_num_processors(), 2, 8), FALSE, NULL);
+    GThreadPool *pool = g_thread_pool_new(run_job, m, (int)CLAMP(g_get_num_processors(), 2, 8), FALSE, NULL);
     for (guint i = 0; i < m->jobs->len; i++)
         g_thread_pool_push(pool, m->jobs->pdata[i], NULL);
     g_thread_pool_free(pool, FALSE, TRUE);

@@ -12,10 +12,10 @@
 
 #include "tests/lib/e2e-fixture.h"
 
-#define PREFIX   "org.mefclient1."
-#define MO       "/org/mefclient1/mo"
-#define REST_S   40 /* of one wait for rest */
-#define RETRY_S  600
+#define PREFIX  "org.mefclient1."
+#define MO      "/org/mefclient1/mo"
+#define REST_S  40 /* of one wait for rest */
+#define RETRY_S 600
 #define SCENARIO                                                                                             \
     "{\"commands\":[{\"class\":\"CERT_PROV\"},{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}],"             \
     "\"retryDuration\":\"PT10M\"}"
@@ -157,8 +157,8 @@ static bool rest(struct story *s, bool (*test)(struct story *s, void *data), voi
 }
 
 /* Calls until there is an answer; an error other than the one that a repeat brings ends the program. */
-static void call(struct story *s, const char *path, const char *interface, const char *method, GVariant *params,
-                 const char *fine)
+static void call(struct story *s, const char *path, const char *interface, const char *method,
+                 GVariant *params, const char *fine)
 {
     g_autoptr(GVariant) kept = g_variant_ref_sink(params);
 
@@ -287,8 +287,8 @@ static bool add(struct story *s, const struct chapter_reg *r)
         g_assert_true(g_file_get_contents(sim_ca_path(s->e.sim), &pem, NULL, NULL));
         g_variant_builder_add(&options, "{sv}", "TrustAnchor", g_variant_new_string(pem));
     }
-    call(s, MO, PREFIX "Tree", "AddMefClientRegCfg",
-         g_variant_new("(ssa{sv})", E2E_FQDN, r->admin, &options), PREFIX "Error.AlreadyExists");
+    call(s, MO, PREFIX "Tree", "AddMefClientRegCfg", g_variant_new("(ssa{sv})", E2E_FQDN, r->admin, &options),
+         PREFIX "Error.AlreadyExists");
     if (!rest(s, at_rest, (void *)r)) {
         judge(s, VERDICT_LOST, "%s did not come to rest; %zu reports at the MEF", r->node, recorded(s));
         return false;
@@ -414,7 +414,8 @@ static void check_reports(struct story *s)
 /* A certificate that was issued and not yet in the token may be asked for again. */
 static void check_enrolments(struct story *s)
 {
-    static const char *const before_stored[] = {"EST_ENROLLED", "CA_INTENT", "CA_STORED", "CERT_INTENT", NULL};
+    static const char *const before_stored[] = {"EST_ENROLLED", "CA_INTENT", "CA_STORED", "CERT_INTENT",
+                                                NULL};
     json_t *list = e2e_sim_records(&s->e, "enrolments");
     size_t n = json_array_size(list), most = G_N_ELEMENTS(regs) + at_any(s, before_stored);
 

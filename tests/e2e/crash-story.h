@@ -9,7 +9,10 @@
 enum crash_verdict { VERDICT_OK, VERDICT_LOST, VERDICT_TWICE, VERDICT_TORN };
 
 /* interfaces.md 4 */
-#define VERDICT_WORDS {"ok", "lost", "twice", "torn"}
+#define VERDICT_WORDS                                                                                        \
+    {                                                                                                        \
+        "ok", "lost", "twice", "torn"                                                                        \
+    }
 
 struct crash_wish {
     const char *point; /* of crash-points.def; NULL: none */
