@@ -27,3 +27,4 @@ check_PROGRAMS += tests/host/test-collectd
 tests_host_test_collectd_SOURCES = tests/host/test-collectd.c
 tests_host_test_collectd_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) -DSANITIZERS=\"$(SANITIZERS)\"
 tests_host_test_collectd_LDADD = $(E2E_LDADD) -lm
+EXTRA_DIST += tests/host/systemd-host tests/host/systemd-guest

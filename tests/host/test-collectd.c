@@ -385,12 +385,14 @@ static void test_attention(void)
 }
 
 /* Kills the process named on the pipe when this one is gone before it said so. */
-static int guard(void)
+static int guard(pid_t *ret_guard)
 {
     int fd[2];
 
     g_assert_cmpint(pipe2(fd, O_CLOEXEC), ==, 0);
-    if (fork() == 0) {
+    *ret_guard = fork();
+    g_assert_cmpint(*ret_guard, >=, 0);
+    if (*ret_guard == 0) {
         pid_t pid = 0, last = 0;
         close(fd[1]);
         while (read(fd[0], &pid, sizeof pid) == (ssize_t)sizeof pid)
@@ -421,7 +423,8 @@ static void test_daemon(void)
         return;
     up(&e, &s, "{\"retryDuration\":\"PT10M\",\"commands\":[]}");
     g_assert_cmpint(prctl(PR_SET_CHILD_SUBREAPER, 1), ==, 0); /* the daemon becomes our child */
-    int watch = guard();
+    pid_t watcher, none = 0;
+    int watch = guard(&watcher);
     e.agent = spawn(&e, &s, FALSE);
     g_assert_cmpint(e2e_agent_wait(&e, E2E_WAIT_S), ==, 0);
     e2e_wait(&e, "collectd's PID file", has_pid, &s, E2E_WAIT_S);
@@ -434,9 +437,9 @@ static void test_daemon(void)
     e2e_wait_idle(&e, reg);
     wait_value(&e, &s, "gauge-registered", 1, 1);
     stop(&e, &s);
-    pid_t none = 0;
     g_assert_cmpint(write(watch, &none, sizeof none), ==, (int)sizeof none);
     close(watch);
+    g_assert_cmpint(waitpid(watcher, NULL, 0), ==, watcher);
     g_assert_cmpint(prctl(PR_SET_CHILD_SUBREAPER, 0), ==, 0);
     down(&e, &s);
 }
@@ -553,6 +556,39 @@ static void test_unprivileged(void)
     g_assert_cmpuint(good, ==, 3);
 }
 
+/* collectd.service in a systemd of its own: sandboxed, the PIN as a credential, restarted after a crash. */
+static void test_systemd(void)
+{
+    g_autofree char *dir = NULL, *out = NULL, *nspawn = g_find_program_in_path("systemd-nspawn");
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+
+    if (missing())
+        return;
+    if (getuid() != 0 || !nspawn || strcmp(SANITIZERS, "no") != 0) {
+        g_test_skip(getuid() != 0 ? "not root"
+                    : !nspawn     ? "no systemd-nspawn"
+                                  : "collectd.service knows no sanitizers");
+        return;
+    }
+    dir = g_dir_make_tmp("systemd.XXXXXX", &error);
+    g_assert_no_error(error);
+    const char *argv[] = {TOP_SRCDIR "/tests/host/systemd-host",    dir, ADAPTER, E2E_PLUGIN,
+                          TOP_SRCDIR "/policy/org.mefclient1.conf", NULL};
+    g_autofree char *log = g_build_filename(dir, "log", NULL);
+    g_spawn_sync("/", (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, in_child,
+                 log, NULL, NULL, &status, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(log, &out, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(out), "\n", -1);
+    for (size_t i = 0; lines[i]; i++)
+        g_test_message("%s", lines[i]);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        g_test_skip(lines[MAX(g_strv_length(lines), 1) - 1]);
+    else
+        g_assert_cmpint(status, ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -571,6 +607,7 @@ int main(int argc, char **argv)
     g_test_add_func("/collectd/DC-01/daemon", test_daemon);
     g_test_add_func("/collectd/refused", test_refused);
     g_test_add_func("/collectd/DC-01/unprivileged", test_unprivileged);
+    g_test_add_func("/collectd/DC-01/systemd", test_systemd);
     int r = g_test_run();
     g_free(collectd);
     return r;
