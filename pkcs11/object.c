@@ -105,7 +105,7 @@ int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *re
     _cleanup_(freep) uint8_t *der = NULL;
     uint8_t sha256[32];
     struct facts x;
-    size_t len;
+    size_t len = 0;
     CK_RV rv = read_facts(t, h, &x);
     bool has_sha256 = false;
 
