@@ -10,5 +10,7 @@
 int anchors_add_pending(struct engine *e, const char *name);
 void anchors_settled(struct engine *e, const char *name);
 bool anchors_pending(const struct engine *e, const char *name);
+/* After a commit: an anchor may have lost its node (T15). */
+void anchors_apply(struct engine *e, const struct mo_diff *diff);
 /* Looks at what the token holds and drops what no node names. */
 void anchors_sweep(struct engine *e, const struct token_listing *l);

@@ -206,6 +206,11 @@ int binding_show(struct engine *e, const struct outcome_row *o)
     }
     free(b->why);
     b->why = TAKE_PTR(why);
+    _cleanup_(freep) char *listed = b->credential ? credential_path_by_name(e, b->credential) : NULL;
+    if (o->credential && !listed) { /* new in the token: a job that made it ends when it can be seen */
+        e->credentials_stale = true;
+        token_thread_rescan(e->token_thread);
+    }
     int r = mo_node_set_state(e->tree, o->node, state_after(n, o->status), o->status);
     node_state_changed(e, o->node);
     nodes_credentials_changed(e);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "plugin/anchors.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
 
@@ -75,6 +76,7 @@ static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *di
         if (diff->n) {
             nodes_apply(e, diff);
             bindings_apply(e, diff);
+            anchors_apply(e, diff);
             registrations_apply(e, diff, c->job);
             tell_committed(e, diff);
         } else if (c->job) {

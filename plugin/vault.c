@@ -310,6 +310,12 @@ static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *lab
     return db_run(v->db, put_row, &j, reterr);
 }
 
+static int find_cert(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret, struct mef_error *reterr)
+{
+    struct vault_ctx *v = ctx;
+    return token_find_cert(v->token, sha256, prefix_len, NULL, NULL, ret, reterr);
+}
+
 static int put_ca(void *ctx, const char *fqdn, const char *owner, const struct der *cert, struct mef_error *reterr)
 {
     char label[300];
@@ -390,6 +396,11 @@ static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
     return r;
 }
 
+static int put_node_anchor(void *ctx, const char *node, const struct der *cert, struct mef_error *reterr)
+{
+    return vault_put_anchor(ctx, node, cert, reterr);
+}
+
 struct vault vault_port(struct vault_ctx *ctx)
 {
     return (struct vault){
@@ -405,6 +416,8 @@ struct vault vault_port(struct vault_ctx *ctx)
         .drop_pair = drop_pair,
         .drop_owned = drop_owned,
         .has_psk = has_psk,
+        .find_cert = find_cert,
+        .put_anchor = put_node_anchor,
     };
 }
 

@@ -17,6 +17,7 @@ include tests/unit/mo.mk
 include tests/unit/cert.mk
 include tests/unit/mef.mk
 include tests/unit/net.mk
+include tests/unit/mo-node.mk
 include tests/unit/root.mk
 include tests/unit/core.mk
 include tests/bus/local.mk

@@ -55,7 +55,8 @@ struct endpoint {
     uint16_t http_port, coap_port, websocket_port;
 };
 
-enum credential_kind { CREDENTIAL_PSK = 1, CREDENTIAL_CERT = 2 };
+/* ANONYMOUS: we show no credential, the peer is any web server (the certificate of a trust anchor is fetched). */
+enum credential_kind { CREDENTIAL_PSK = 1, CREDENTIAL_CERT = 2, CREDENTIAL_ANONYMOUS = 3 };
 
 /* What authenticates us, and what authenticates the peer. Owned by the caller of open(), which may free it
  * as soon as open() has returned: the session keeps what it needs. */
@@ -69,6 +70,8 @@ struct credential {
     const struct der_list *chain;
     /* CERT: DER certificates that the peer's chain may end in. Never the system's store. Unused with a PSK. */
     const struct der_list *anchors;
+    /* ANONYMOUS: the machine's trust anchors count too; `anchors` may be NULL then. */
+    bool system_anchors;
 };
 
 /* Positive outcomes of the transport calls. */
@@ -184,6 +187,10 @@ struct vault {
     int (*drop_owned)(void *ctx, const char *owner, struct mef_error *reterr);
     /* Whether get_psk() would find the key; its octets are not read. */
     int (*has_psk)(void *ctx, const char *key_id, bool *ret, struct mef_error *reterr);
+    /* A certificate by fingerprint, whoever's it is; NotFound. */
+    int (*find_cert)(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret, struct mef_error *reterr);
+    /* A trust anchor that belongs to the [trustAnchorCred] node of this name and goes with it (T15). */
+    int (*put_anchor)(void *ctx, const char *node, const struct der *cert, struct mef_error *reterr);
 };
 
 /* ---- tree: MO nodes, as the loop has them (plugin/tree-port.c) ----------------------------------------- */

@@ -8,12 +8,30 @@
 #include <openssl/evp.h>
 
 #include "plugin/cert/chain.h"
+#include "plugin/mef/anchor-fetch.h"
 #include "plugin/mef/worker.h"
 #include "policy/fingerprint.h"
 #include "policy/status.h"
 
 /* The loop answers within a turn; a host that blocks its loop for longer is asked again later. */
 #define TREE_WAIT_SEC 60u
+
+static uint32_t no_memory(struct mef_error *reterr)
+{
+    (void)mef_fail(reterr, MEF_ERROR_FAILED, "Out of memory.");
+    return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+}
+
+/* As the observer names certificates: 64 hex digits. NULL: no memory. */
+static char *cert_name(const struct der *cert)
+{
+    uint8_t sum[32];
+    char *name = cert_sha256(cert->data, cert->len, sum) == 0 ? malloc(2 * sizeof sum + 1) : NULL;
+
+    if (name)
+        hex_encode(sum, sizeof sum, name);
+    return name;
+}
 
 /* 8.3.9.9.3 */
 static uint32_t run_key(const struct vault *v, const struct mo_snapshot *n, char **ret_credential,
@@ -29,13 +47,8 @@ static uint32_t run_key(const struct vault *v, const struct mo_snapshot *n, char
             return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
         }
     }
-    char *name = strdup(n->symm_key_id);
-    if (!name) {
-        (void)mef_fail(reterr, MEF_ERROR_FAILED, "Out of memory.");
-        return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
-    }
-    *ret_credential = name;
-    return CMD_STATUS_OK;
+    *ret_credential = strdup(n->symm_key_id);
+    return *ret_credential ? CMD_STATUS_OK : no_memory(reterr);
 }
 
 /* 8.3.9.9.6; the text ties in the other branch (E-03). */
@@ -45,7 +58,6 @@ static uint32_t run_certificate(const struct vault *v, const struct mo_snapshot 
     struct fingerprint fp;
     struct der cert = {0};
     EVP_PKEY *key = NULL;
-    uint8_t sum[32];
 
     if (fingerprint_parse(n->my_cert_fingerprint, &fp) < 0) {
         (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "myCertFingerprint of '%s' cannot be read.", n->path);
@@ -54,15 +66,27 @@ static uint32_t run_certificate(const struct vault *v, const struct mo_snapshot 
     if (v->find_pair(v->ctx, fp.octets, fp.len, &key, &cert, reterr) < 0)
         return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
     EVP_PKEY_free(key);
-    char *name = cert_sha256(cert.data, cert.len, sum) == 0 ? malloc(2 * sizeof sum + 1) : NULL;
+    *ret_credential = cert_name(&cert);
     free(cert.data);
-    if (!name) {
-        (void)mef_fail(reterr, MEF_ERROR_FAILED, "Out of memory.");
+    return *ret_credential ? CMD_STATUS_OK : no_memory(reterr);
+}
+
+/* 8.3.9.9.7, first branch. A certificate that is no CA is taken too; the path validation is what judges it. */
+static uint32_t run_anchor(const struct vault *v, const struct mo_snapshot *n, char **ret_credential,
+                           struct mef_error *reterr)
+{
+    struct fingerprint fp;
+    struct der cert = {0};
+
+    if (!n->cert_fingerprint || fingerprint_parse(n->cert_fingerprint, &fp) < 0) {
+        (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "certFingerprint of '%s' cannot be read.", n->path);
         return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
     }
-    hex_encode(sum, sizeof sum, name);
-    *ret_credential = name;
-    return CMD_STATUS_OK;
+    if (v->find_cert(v->ctx, fp.octets, fp.len, &cert, reterr) < 0)
+        return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+    *ret_credential = cert_name(&cert);
+    free(cert.data);
+    return *ret_credential ? CMD_STATUS_OK : no_memory(reterr);
 }
 
 uint32_t mo_node_run_local(const struct vault *v, const struct mo_snapshot *n, enum mo_node_case what,
@@ -72,6 +96,8 @@ uint32_t mo_node_run_local(const struct vault *v, const struct mo_snapshot *n, e
         return run_key(v, n, ret_credential, reterr);
     if (what == MO_NODE_CASE_D)
         return run_certificate(v, n, ret_credential, reterr);
+    if (what == MO_NODE_CASE_ANCHOR)
+        return run_anchor(v, n, ret_credential, reterr);
     (void)mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "What '%s' asks for is not built into this version.", n->path);
     return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
 }
@@ -110,6 +136,32 @@ static struct mo_node_args args_of(const struct client *c, const struct mo_node_
     return a;
 }
 
+/* 8.3.9.9.7, second branch: fetched, compared, stored as the node's own. */
+static uint32_t fetch_anchor(struct client *c, const struct mo_snapshot *n, char **ret_credential)
+{
+    _cleanup_(der_list_clear) struct der_list anchors = {0}, ca = {0};
+    struct der cert = {0};
+    int r = der_list_copy(&c->cfg.anchors, &anchors);
+
+    c->error = (struct mef_error){0};
+    if (r == 0)
+        r = c->vault.list_ca(c->vault.ctx, c->cfg.fqdn, c->cfg.node, &ca, &c->error);
+    for (size_t i = 0; r == 0 && i < ca.n; i++)
+        r = der_list_add(&anchors, ca.item[i].data, ca.item[i].len);
+    if (r == 0)
+        r = anchor_fetch(&c->transport, n->uri, n->cert_fingerprint, &anchors, &c->wait, &cert, &c->error);
+    if (r == 0)
+        r = c->vault.put_anchor(c->vault.ctx, n->name, &cert, &c->error);
+    if (r == 0)
+        *ret_credential = cert_name(&cert);
+    free(cert.data);
+    if (r == 0 && *ret_credential)
+        return CMD_STATUS_OK;
+    if (c->error.word == MEF_ERROR_NONE)
+        (void)no_memory(&c->error);
+    return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+}
+
 static enum outcome process(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
                             uint32_t *ret_csc)
 {
@@ -120,6 +172,8 @@ static enum outcome process(struct client *c, const struct mo_snapshot *n, enum 
         return o;
     CRASH_POINT(CMD_RUNNING);
     uint32_t status = mo_node_run_local(&c->vault, n, what, &credential, &c->error);
+    if (status != CMD_STATUS_OK && what == MO_NODE_CASE_ANCHOR && c->error.word == MEF_ERROR_NOT_FOUND)
+        status = fetch_anchor(c, n, &credential);
     o = settle(c, n, status, credential);
     if (o == OUT_OK)
         *ret_csc = status;

@@ -89,13 +89,18 @@ static int init_chain(struct tls *t, const struct credential *with, struct mef_e
 
 static int init_anchors(struct tls *t, const struct credential *with, struct mef_error *reterr)
 {
-    if (!with->anchors || with->anchors->n == 0)
+    bool machine = with->kind == CREDENTIAL_ANONYMOUS && with->system_anchors;
+
+    if (!machine && (!with->anchors || with->anchors->n == 0))
         return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
                         "No trust anchor is configured for '%s'; link one to its profile.", t->fqdn);
     t->anchors = X509_STORE_new();
     if (!t->anchors)
         return -ENOMEM;
-    for (size_t i = 0; i < with->anchors->n; i++) {
+    /* A machine without trust anchors of its own is no error: ours may do. */
+    if (machine)
+        (void)X509_STORE_set_default_paths(t->anchors);
+    for (size_t i = 0; with->anchors && i < with->anchors->n; i++) {
         X509 *cert = parse_cert(&with->anchors->item[i]);
         int ok = cert && X509_STORE_add_cert(t->anchors, cert);
 
@@ -127,7 +132,9 @@ int tls_init(struct tls *t, const char *fqdn, const struct credential *with, boo
         r = init_chain(&made, with, reterr);
         if (r == 0)
             r = init_anchors(&made, with, reterr);
-    } else
+    } else if (with->kind == CREDENTIAL_ANONYMOUS)
+        r = init_anchors(&made, with, reterr);
+    else
         r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "The credential for '%s' has no known kind.", fqdn);
     ERR_pop_to_mark();
     if (r < 0)
@@ -267,6 +274,13 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
                  X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
         return 0;
     }
+    if (t->kind == CREDENTIAL_ANONYMOUS) { /* a server of the web: names as RFC 6125 has them, any key */
+        if (X509_check_host(leaf, t->fqdn, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1)
+            return 1;
+        snprintf(t->why, sizeof t->why, "its certificate does not name '%s'", t->fqdn);
+        X509_STORE_CTX_set_error(ctx, X509_V_ERR_HOSTNAME_MISMATCH);
+        return 0;
+    }
     if (!certificate_names(leaf, t->fqdn)) {
         snprintf(t->why, sizeof t->why, "its certificate does not name '%s' as a dNSName", t->fqdn);
         X509_STORE_CTX_set_error(ctx, X509_V_ERR_HOSTNAME_MISMATCH);
@@ -278,6 +292,20 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
         return 0;
     }
     return 1;
+}
+
+/* The offer to a server of the web: what OpenSSL thinks fit at our security level, TLS 1.2 or later. */
+static bool set_web_profile(SSL_CTX *ctx, struct tls *t)
+{
+    SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_keylog_callback(ctx, NULL);
+    SSL_CTX_set1_cert_store(ctx, t->anchors);
+    SSL_CTX_set_cert_verify_callback(ctx, verify, t);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) && SSL_CTX_set_max_proto_version(ctx, 0) &&
+           SSL_CTX_set_cipher_list(ctx, OSSL_default_cipher_list());
 }
 
 /* ---- the context ------------------------------------------------------------------------------------ */
@@ -324,7 +352,7 @@ CURLcode tls_context(CURL *easy, void *ssl_ctx, void *userptr)
 
     SSL_CTX_set_app_data(ctx, t);
     SSL_CTX_set_info_callback(ctx, note);
-    ok = set_profile(ctx, t);
+    ok = t->kind == CREDENTIAL_ANONYMOUS ? set_web_profile(ctx, t) : set_profile(ctx, t);
     if (ok && t->kind == CREDENTIAL_PSK) {
         X509_STORE *nobody = X509_STORE_new();
 
@@ -334,7 +362,7 @@ CURLcode tls_context(CURL *easy, void *ssl_ctx, void *userptr)
         ok = nobody != NULL;
         if (ok)
             SSL_CTX_set_cert_store(ctx, nobody);
-    } else if (ok)
+    } else if (ok && t->kind == CREDENTIAL_CERT)
         ok = set_certificate(ctx, t);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     if (!ok) {
@@ -350,6 +378,8 @@ CURLcode tls_context(CURL *easy, void *ssl_ctx, void *userptr)
 
 bool tls_acceptable(struct tls *t, SSL *ssl)
 {
+    if (t->kind == CREDENTIAL_ANONYMOUS)
+        return true;
     const struct offer *o = &offers[t->kind];
     const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
     uint16_t suite = cipher ? SSL_CIPHER_get_protocol_id(cipher) : 0;

@@ -2,7 +2,13 @@
 /* MO_NODE over the wire: the agent with the plugin, a token, a tree on the bus, and a MEF that names its nodes. */
 #include <string.h>
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "policy/fingerprint.h"
 #include "tests/lib/e2e-fixture.h"
+#include "tests/unit/pki.h"
+#include "tests/unit/tls-peer.h"
 
 #define MO      "/org/mefclient1/mo"
 #define PROFILE MO "/authenticationProfile/"
@@ -257,6 +263,125 @@ static void test_deleted(void)
     stop(&m);
 }
 
+static gboolean credential_gone(struct e2e *e, void *path)
+{
+    g_autoptr(GVariant) v = e2e_get(e, path, "Credential", "Kind");
+    return v == NULL;
+}
+
+static char *pem_of(X509 *x)
+{
+    BIO *b = BIO_new(BIO_s_mem());
+    char *data;
+
+    g_assert_cmpint(PEM_write_bio_X509(b, x), ==, 1);
+    long n = BIO_get_mem_data(b, &data);
+    char *text = g_strndup(data, (gsize)n);
+    BIO_free(b);
+    return text;
+}
+
+/* One more trust anchor for the registration's profile. */
+static void trust(struct mo *m, const char *pem)
+{
+    static const char *const links[] = {"./DCFG/trustAnchorCred/mef.example.com-ca", "./DCFG/trustAnchorCred/web", NULL};
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder b;
+
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&b, "{sv}", "Name", g_variant_new_string("web"));
+    g_autoptr(GVariant) added = e2e_call(&m->e, MO, "org.mefclient1.Tree", "AddTrustAnchor",
+                                         g_variant_new("(sa{sv})", pem, &b), &error);
+    g_assert_no_error(error);
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&b, "{sv}", "mgmtLink", g_variant_new_strv(links, -1));
+    g_autoptr(GVariant) set =
+        e2e_call(&m->e, PROFILE "mef_2eexample_2ecom_2dcert", "org.mefclient1.Node", "Set",
+                 g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
+    g_assert_no_error(error);
+    e2e_wait_property(&m->e, MO "/trustAnchorCred/web", "TrustAnchorCred", "State", "present");
+}
+
+/* MC-45, MC-46: not in the token, fetched from a server that the MEF's CA vouches for, compared, stored as the node's, tied;
+ * the second time it is there. */
+static void test_anchor(void)
+{
+    struct mo m = {0};
+    g_autoptr(GError) error = NULL;
+    static const struct pki_spec root = {.cn = "Application root", .ca = true}, web = {.cn = "Web CA", .ca = true},
+                                 server = {.cn = "pki", .san = "DNS:pki.example.org"};
+    EVP_PKEY *key = pki_key(NULL), *server_key = pki_key(NULL);
+    X509 *anchor = pki_issue(&root, key, NULL, NULL), *web_ca = pki_issue(&web, key, NULL, NULL);
+    X509 *server_cert = pki_issue(&server, server_key, web_ca, key);
+    struct der_list chain = {0};
+    struct der pkcs8 = pki_key_der(server_key), der = pki_der_of(anchor);
+    uint8_t sum[32];
+    g_autofree char *pem = pem_of(anchor), *web_pem = pem_of(web_ca);
+    char fingerprint[FINGERPRINT_NI_LEN];
+
+    g_assert_true(EVP_Digest(der.data, der.len, sum, NULL, EVP_sha256(), NULL));
+    fingerprint_format_ni(sum, fingerprint);
+    pki_der(server_cert, &chain);
+    g_autofree char *answer =
+        g_strdup_printf("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(pem), pem);
+
+    e2e_up(&m.e, "{\"commands\":[],\"retryDuration\":\"PT1H\"}");
+    g_autofree char *ours = e2e_make_certificate(&m.e, E2E_SAN);
+    const struct peer_spec spec = {.chain = &chain, .key = &pkcs8, .answer = answer};
+    struct peer *p = peer_start(&spec);
+    e2e_configure(&m.e, "[network]\nresolve=pki.example.org:127.0.0.1 mef.example.com:127.0.0.1\n");
+    e2e_agent_start_ready(&m.e);
+    g_autofree char *text = g_strdup_printf(
+        "{\"format\":1,\"nodes\":["
+        "{\"type\":\"trustAnchorCred\",\"name\":\"good\",\"attrs\":{\"certFingerprint\":\"%s\",\"URI\":"
+        "\"https://pki.example.org:%u/root.pem\"},\"links\":[]},"
+        "{\"type\":\"trustAnchorCred\",\"name\":\"bad\",\"attrs\":{\"certFingerprint\":"
+        "\"ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU\",\"URI\":"
+        "\"https://pki.example.org:%u/root.pem\"},\"links\":[]}]}",
+        fingerprint, p->port, p->port);
+    g_autoptr(GVariant) v = e2e_call(&m.e, MO, "org.mefclient1.Tree", "Import",
+                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    g_assert_no_error(error);
+    m.reg = e2e_add_mef_by_certificate(&m.e, ours);
+    e2e_wait_idle(&m.e, m.reg);
+
+    /* Nobody vouches for that server yet. */
+    g_assert_cmpint(command(&m, "./DCFG/trustAnchorCred/good", 2, 0), ==, 305);
+    g_assert_cmpint(p->requests, ==, 0);
+    trust(&m, web_pem);
+    g_assert_cmpint(command(&m, "./DCFG/trustAnchorCred/bad", 2, 0), ==, 305);
+    assert_node(&m, MO "/trustAnchorCred/bad", "failed", 305, "MEF_CLIENT_CMD_MO_NODE_PROCESSING_FAILED");
+    g_assert_cmpint(command(&m, "./DCFG/trustAnchorCred/good", 2, 0), ==, 20);
+    assert_node(&m, MO "/trustAnchorCred/good", "ready", 20, "MEF_CLIENT_CMD_OK");
+    e2e_wait_property(&m.e, MO "/trustAnchorCred/good", "TrustAnchorCred", "State", "present");
+    g_autofree char *credential = e2e_get_string(&m.e, MO "/trustAnchorCred/good", "TrustAnchorCred", "Credential");
+    g_autofree char *kind = e2e_get_string(&m.e, credential, "Credential", "Kind");
+    g_assert_cmpstr(kind, ==, "trust-anchor");
+    g_assert_cmpint(p->requests, ==, 2);
+    g_assert_cmpint(command(&m, "./DCFG/trustAnchorCred/good", 2, 0), ==, 20);
+    g_assert_cmpint(p->requests, ==, 2); /* local now */
+    g_autofree char *list = e2e_token_list(&m.e), *bad = NULL;
+    g_assert_nonnull(strstr(list, "good"));
+    bad = e2e_get_string(&m.e, MO "/trustAnchorCred/bad", "TrustAnchorCred", "State");
+    g_assert_cmpstr(bad, ==, "absent");
+    /* It goes with its node (T15). */
+    g_autoptr(GVariant) gone = e2e_call(&m.e, MO "/trustAnchorCred/good", "org.mefclient1.Node", "Delete",
+                                        g_variant_new("(a{sv})", NULL), &error);
+    g_assert_no_error(error);
+    e2e_wait(&m.e, "the trust anchor to leave the token", credential_gone, credential, 30);
+
+    peer_stop(p);
+    der_list_clear(&chain);
+    X509_free(web_ca);
+    X509_free(server_cert);
+    free(pkcs8.data);
+    free(der.data);
+    X509_free(anchor);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(server_key);
+    stop(&m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -265,5 +390,6 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/mo-node/MC-35/MC-36/switches", test_switches);
     g_test_add_func("/e2e/mo-node/deleted", test_deleted);
     g_test_add_func("/e2e/mo-node/EE-02/by-hand", test_by_hand);
+    g_test_add_func("/e2e/mo-node/MC-45/MC-46/anchor", test_anchor);
     return g_test_run();
 }

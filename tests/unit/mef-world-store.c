@@ -68,6 +68,32 @@ static int vault_has_psk(void *ctx, const char *key_id, bool *ret, struct mef_er
     return r;
 }
 
+static int vault_find_cert(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret,
+                           struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)sha256, (void)prefix_len;
+    if (!w->local_anchor)
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "No such certificate in the token.");
+    gsize n;
+    const void *data = g_bytes_get_data(w->local_anchor, &n);
+    ret->data = malloc(n);
+    memcpy(ret->data, data, n);
+    ret->len = n;
+    return 0;
+}
+
+static int vault_put_anchor(void *ctx, const char *node, const struct der *cert, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)cert;
+    g_free(w->anchor_owner);
+    w->anchor_owner = g_strdup(node);
+    return w->key_error ? mef_fail(reterr, (enum mef_error_word)w->key_error, "scripted token failure") : 0;
+}
+
 static int vault_find_psk(void *ctx, const char *fqdn, char **ret, struct mef_error *reterr)
 {
     (void)ctx, (void)fqdn, (void)ret, (void)reterr;
@@ -540,7 +566,9 @@ void world_store_wire(struct world *w, struct mef_client_params *p)
                               vault_list_ca,
                               vault_drop_pair,
                               vault_drop_owned,
-                              vault_has_psk};
+                              vault_has_psk,
+                              vault_find_cert,
+                              vault_put_anchor};
     p->tree = (struct tree_port){w, tree_resolve, tree_settle};
     p->journal = (struct journal){
         w, journal_load, journal_save, journal_remove, journal_last, journal_find, journal_save_cmd};

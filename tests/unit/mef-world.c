@@ -486,6 +486,7 @@ void world_free(struct world *w)
     g_free(w->client_reg_id);
     g_free(w->last_error);
     g_free(w->settled_credential);
+    g_free(w->anchor_owner);
     g_free(w->settled_why);
     mef_reg_config_clear(&w->config);
     close(w->tick);

@@ -73,7 +73,9 @@ struct world {
     int vault_error; /* mef_error_word, 0 = fine */
     unsigned drops, drop_owned;
     const char *key; /* label of a symmetric key besides the KPM, NULL = none */
-    int key_error;   /* mef_error_word of has_psk, 0 = fine */
+    int key_error;   /* mef_error_word of has_psk and put_anchor, 0 = fine */
+    GBytes *local_anchor; /* what find_cert gives; borrowed */
+    char *anchor_owner;   /* of the last put_anchor */
     /* tree: the one node that there is, at node->path; NULL = none */
     const struct mo_snapshot *node;
     int tree_result; /* of every call, 0 = works */
