@@ -16,7 +16,6 @@
 #define HELLO_WAIT                                                                                           \
     30u /* seconds, doubled at each silence: each attempt may use up a slot of a hung listener */
 #define HELLO_MAX  3600u
-#define DRIVER_MS  25000 /* an answer of the bus driver */
 #define SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
 
 static void connect_now(struct bus *b);
@@ -232,7 +231,7 @@ static void ask_name(struct bus *b)
 
     if (m &&
         dbus_message_append_args(m, DBUS_TYPE_STRING, &b->name, DBUS_TYPE_UINT32, &flags, DBUS_TYPE_INVALID))
-        r = bus_request_send(b, m, DRIVER_MS, on_name, b, NULL);
+        r = bus_request_send(b, m, BUS_DRIVER_MS, on_name, b, NULL);
     if (m)
         dbus_message_unref(m);
     if (r < 0)
@@ -268,6 +267,7 @@ static void on_hello(void *ctx, DBusMessage *reply)
              "',member='NameOwnerChanged',arg0='%s'",
              b->name);
     dbus_bus_add_match(b->c, rule, NULL);
+    bus_listeners_match(b);
     ask_name(b);
 }
 
@@ -305,6 +305,8 @@ static DBusHandlerResult on_message(DBusConnection *c, DBusMessage *m, void *dat
         bus_call_arrived(b, m);
         return DBUS_HANDLER_RESULT_HANDLED;
     }
+    if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_SIGNAL && b->phase >= PHASE_NAMING && bus_listeners_hear(b, m))
+        return DBUS_HANDLER_RESULT_HANDLED;
     if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS))
         return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
     if (dbus_message_is_signal(m, DBUS_INTERFACE_DBUS, "NameOwnerChanged"))
@@ -371,6 +373,7 @@ int bus_new(sd_event *event, const struct bus_params *p, struct bus **ret)
     TAILQ_INIT(&b->requests);
     TAILQ_INIT(&b->peers);
     TAILQ_INIT(&b->calls);
+    LIST_INIT(&b->listeners);
     b->event = sd_event_ref(event);
     b->events = p->events;
     b->ctx = p->ctx;

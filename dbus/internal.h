@@ -22,6 +22,9 @@ TAILQ_HEAD(watch_list, bus_sender_watch);
 TAILQ_HEAD(peer_list, bus_peer);
 TAILQ_HEAD(request_list, bus_request);
 TAILQ_HEAD(pending_list, bus_pending);
+LIST_HEAD(listener_list, bus_listener);
+
+#define BUS_DRIVER_MS 25000 /* an answer of the bus driver */
 
 /* An asynchronous call of ours. `fn` runs exactly once: with the reply (or error reply), or with NULL when
  * the connection went away; never after bus_request_cancel(). */
@@ -119,6 +122,7 @@ struct bus {
     struct pending_list pending;
 
     struct request_list requests;
+    struct listener_list listeners;
     struct peer_list peers; /* most recently used first */
     size_t n_peers;
     struct call_list calls; /* all that exist */
@@ -181,3 +185,7 @@ struct bus_peer *bus_peer_get(struct bus *b,
                               const char *name); /* made and asked about if new; NULL: no memory or limit */
 void bus_peer_gone(struct bus *b, const char *name);
 void bus_peers_drop(struct bus *b);
+
+/* remote.c */
+void bus_listeners_match(struct bus *b);                 /* on a fresh connection */
+bool bus_listeners_hear(struct bus *b, DBusMessage *m);  /* a signal; true: it was for us */

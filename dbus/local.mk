@@ -13,6 +13,7 @@ libbus_la_SOURCES = \
 	dbus/object.c \
 	dbus/options.c \
 	dbus/peer.c \
+	dbus/remote.c \
 	dbus/standard.c \
 	dbus/table.c \
 	dbus/value.c dbus/value.h \
@@ -23,6 +24,7 @@ BUS_XML = \
 	dbus/xml/AuthenticationProfile.xml \
 	dbus/xml/Command.xml \
 	dbus/xml/Credential.xml \
+	dbus/xml/DMClient.xml \
 	dbus/xml/DataCollection.xml \
 	dbus/xml/Job.xml \
 	dbus/xml/LogControl1.xml \

@@ -601,7 +601,7 @@ static void test_xml(void)
         g_free(text);
         n++;
     }
-    g_assert_cmpuint(n, ==, 16);
+    g_assert_cmpuint(n, ==, 17);
     g_assert_null(bus_xml("org.mefclient1.None"));
     g_dir_close(d);
     g_free(dir);
