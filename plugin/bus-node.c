@@ -160,7 +160,7 @@ static int node_set(struct bus_call *call, struct mef_error *reterr)
         r = mo_tx_set(w.tx, b->id, in.item, in.n, bus_dict_strv(options, "Remove"), reterr);
     bus_inputs_clear(&in);
     if (r < 0) {
-        tree_work_drop(&w);
+        tree_work_fail(&w, reterr);
         return r;
     }
     return tree_work_finish(&w, call, &result, reterr);
@@ -187,7 +187,7 @@ static int node_delete(struct bus_call *call, struct mef_error *reterr)
                     reterr);
     }
     if (r < 0) {
-        tree_work_drop(&w);
+        tree_work_fail(&w, reterr);
         return r;
     }
     r = tree_work_finish(&w, call, &result, reterr);
@@ -204,9 +204,26 @@ static int node_process(struct bus_call *call, struct mef_error *reterr)
     return n ? node_process_start(b->e, n, call, reterr) : gone(reterr);
 }
 
+static const char *action_by(struct bus_call *call, size_t options)
+{
+    struct bus_node *b = bus_call_object(call);
+
+    return tree_action(b ? b->e : NULL, call, (uint32_t)bus_dict_u(bus_call_dict(call, options), "Transaction", 0));
+}
+
+static const char *set_action(struct bus_call *call)
+{
+    return action_by(call, 1);
+}
+
+static const char *delete_action(struct bus_call *call)
+{
+    return action_by(call, 0);
+}
+
 static const struct bus_method node_methods[] = {
-    {"Set", "a{sv}a{sv}", "", BUS_ACTION("configure"), node_set},
-    {"Delete", "a{sv}", "o", BUS_ACTION("configure"), node_delete},
+    {"Set", "a{sv}a{sv}", "", .fn = node_set, .action_of = set_action},
+    {"Delete", "a{sv}", "o", .fn = node_delete, .action_of = delete_action},
     {"Process", "a{sv}a{sv}", "us", BUS_ACTION("enroll"), node_process},
     {NULL},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* org.mefclient1.Tree (interfaces.md 2): typed adds, transactions, Apply, Import, Export. Every change is one MO
- * transaction with origin local; the reply waits for the disk. Held transactions end with their caller or after
- * 60 s without a call. */
+ * transaction; the reply waits for the disk. Held transactions end with their caller or after 60 s without a call, those of a
+ * DM session with the session. The origin is local, or mef-dm for a transaction that a DM session's owner begins. */
 #include "plugin/bus-tree.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "plugin/base/str.h"
 #include "plugin/bus-input.h"
 #include "plugin/commit.h"
+#include "plugin/dm/dm.h"
 
 #define HOLD_USEC (UINT64_C(60) * 1000000)
 #define HELD_MAX 16u
@@ -22,6 +23,8 @@ struct tree_tx {
     struct engine *e;
     uint32_t id;
     struct mo_tx *tx;
+    uint64_t session; /* of a DM client; 0 = an ordinary caller's */
+    char *node;       /* its registration */
     char *sender;
     struct bus_sender_watch *watch;
     sd_event_source *timer;
@@ -50,6 +53,7 @@ static struct mo_tx *held_free(struct tree_tx *t)
         *at = t->next;
     bus_sender_unwatch(t->watch);
     sd_event_source_disable_unref(t->timer);
+    free(t->node);
     free(t->sender);
     free(t);
     return tx;
@@ -90,29 +94,93 @@ static int held_of(struct engine *e, struct bus_call *call, uint32_t id, struct 
     if (!t || !streq(t->sender, bus_call_sender(call)))
         return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "you hold no transaction %u; it may have ended after 60 s without a call",
                         id);
-    (void)sd_event_source_set_time_relative(t->timer, HOLD_USEC);
+    if (t->timer)
+        (void)sd_event_source_set_time_relative(t->timer, HOLD_USEC);
     *ret = t;
     return 0;
 }
 
 static const struct bus_option begin_options[] = {{"Session", "o"}, {NULL, NULL}};
 
+const char *tree_action(struct engine *e, struct bus_call *call, uint32_t id)
+{
+    const struct tree_tx *t = e && id ? held_find(e, id) : NULL;
+
+    return t && t->session && streq(t->sender, bus_call_sender(call)) ? BUS_READONLY : BUS_ACTION("configure");
+}
+
+bool tree_session_rollback(struct engine *e, uint64_t session)
+{
+    for (struct tree_tx *t = e->transactions; t; t = t->next)
+        if (t->session == session) {
+            mo_tx_rollback(held_free(t));
+            return true;
+        }
+    return false;
+}
+
+/* The session that the option names, if the caller owns it. */
+static struct dm_session *session_of(struct bus_call *call)
+{
+    struct engine *e = engine_of(call);
+    const struct bus_value *v = bus_dict_get(bus_call_dict(call, 0), "Session");
+
+    return e && v && (streq(v->sig, "o") || streq(v->sig, "s")) ? dm_session_find(e->dm, bus_call_sender(call), v->s) : NULL;
+}
+
+static const char *begin_action(struct bus_call *call)
+{
+    return session_of(call) ? BUS_READONLY : BUS_ACTION("configure");
+}
+
+static int may_begin(struct engine *e, struct bus_call *call, const struct dm_session *session, struct mef_error *reterr)
+{
+    uint64_t id = session ? dm_session_id(session) : 0;
+    unsigned n = 0;
+
+    if (!session && bus_dict_get(bus_call_dict(call, 0), "Session"))
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "'%s' is no running DM session of yours",
+                        bus_dict_s(bus_call_dict(call, 0), "Session", ""));
+    if (session && dm_session_committed(session))
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "this DM session has committed its transaction; a session has one");
+    for (struct tree_tx *t = e->transactions; t; t = t->next) {
+        if (t->session == id && streq(t->sender, bus_call_sender(call)))
+            return mef_fail(reterr, MEF_ERROR_IN_PROGRESS, "you hold transaction %u already; commit it or roll it back", t->id);
+        n += t->session == 0;
+    }
+    if (!session && n >= HELD_MAX)
+        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%u transactions are open already; try again later", HELD_MAX);
+    return 0;
+}
+
+static int held_begin(struct tree_tx *t, const struct dm_session *session, struct mef_error *reterr)
+{
+    struct engine *e = t->e;
+    int r;
+
+    if (session) {
+        t->session = dm_session_id(session);
+        if (!(t->node = strdup(dm_session_node(session))))
+            return no_memory(reterr);
+    }
+    r = mo_tx_begin(e->tree, session ? MO_ORIGIN_MEF_DM : MO_ORIGIN_LOCAL, t->node, &t->tx, reterr);
+    if (r == 0)
+        r = bus_sender_watch(e->bus, t->sender, on_sender_gone, t, &t->watch);
+    if (r == 0 && !session)
+        r = sd_event_add_time_relative(e->event, &t->timer, CLOCK_BOOTTIME, HOLD_USEC, 0, on_held_too_long, t);
+    return r;
+}
+
 static int tree_begin(struct bus_call *call, struct mef_error *reterr)
 {
     struct engine *e = engine_of(call);
-    unsigned n = 0;
     int r = bus_call_options(call, 0, begin_options, reterr);
+    const struct dm_session *session = r == 0 ? session_of(call) : NULL;
 
+    if (r == 0)
+        r = may_begin(e, call, session, reterr);
     if (r < 0)
         return r;
-    if (bus_dict_get(bus_call_dict(call, 0), "Session"))
-        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "'%s' is no running DM session",
-                        bus_dict_s(bus_call_dict(call, 0), "Session", ""));
-    for (struct tree_tx *t = e->transactions; t; t = t->next, n++)
-        if (streq(t->sender, bus_call_sender(call)))
-            return mef_fail(reterr, MEF_ERROR_IN_PROGRESS, "you hold transaction %u already; commit it or roll it back", t->id);
-    if (n >= HELD_MAX)
-        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%u transactions are open already; try again later", HELD_MAX);
     struct tree_tx *t = calloc(1, sizeof *t);
     if (!t || !(t->sender = strdup(bus_call_sender(call)))) {
         free(t);
@@ -120,11 +188,7 @@ static int tree_begin(struct bus_call *call, struct mef_error *reterr)
     }
     t->e = e;
     t->id = ++e->last_transaction;
-    r = mo_tx_begin(e->tree, MO_ORIGIN_LOCAL, NULL, &t->tx, reterr);
-    if (r == 0)
-        r = bus_sender_watch(e->bus, t->sender, on_sender_gone, t, &t->watch);
-    if (r == 0)
-        r = sd_event_add_time_relative(e->event, &t->timer, CLOCK_BOOTTIME, HOLD_USEC, 0, on_held_too_long, t);
+    r = held_begin(t, session, reterr);
     if (r < 0) {
         mo_tx_rollback(held_free(t));
         return reterr->word ? r : no_memory(reterr);
@@ -157,6 +221,14 @@ void tree_work_drop(struct tree_work *w)
     if (!w->held)
         mo_tx_rollback(w->tx);
     w->tx = NULL;
+}
+
+void tree_work_fail(struct tree_work *w, const struct mef_error *why)
+{
+    if (w->held && w->held->session && why->word == MEF_ERROR_NOT_AUTHORIZED)
+        event_emit(&w->e->sink, &(struct event){.id = EVENT_TREE_REFUSED, .node = w->held->node, .error = mef_error_name(why->word)},
+                   "A DM session of '%s' may not do that: %s", w->held->node, why->text);
+    tree_work_drop(w);
 }
 
 /* ---- answering after the commit --------------------------------------------------------------------- */
@@ -209,6 +281,8 @@ static void on_committed(void *ctx, int r, uint64_t generation, const struct mef
     /* Not before: until now the tree had no node for it, and the sweep would have taken it for a left-over. */
     if (p->result.anchor)
         anchors_settled(p->e, p->result.anchor);
+    if (p->result.session)
+        dm_session_commit_ended(p->e->dm, p->result.session, r);
     pending_free(p);
 }
 
@@ -305,7 +379,7 @@ static int tree_add(struct bus_call *call, struct mef_error *reterr)
     if (r == 0 && !w.held && mo_node_type(mo_tx_by_id(w.tx, id)) == MO_MEF_CLIENT_REG_CFG)
         r = new_job(e, call, "register", &result.job, reterr);
     if (r < 0) {
-        tree_work_drop(&w);
+        tree_work_fail(&w, reterr);
         strv_free(result.paths);
         return r;
     }
@@ -399,7 +473,7 @@ static int tree_apply(struct bus_call *call, struct mef_error *reterr)
     }
     if (r < 0) {
         mo_tx_restore(w.tx, save);
-        tree_work_drop(&w);
+        tree_work_fail(&w, reterr);
         strv_free(result.paths);
         return r;
     }
@@ -418,7 +492,14 @@ static int tree_commit(struct bus_call *call, struct mef_error *reterr)
 
     if (r < 0)
         return r;
-    return tree_work_finish(&(struct tree_work){.e = e, .tx = held_free(t)}, call, &result, reterr);
+    result.session = t->session;
+    if (result.session)
+        dm_session_commit_begins(e->dm, result.session);
+    uint64_t session = result.session;
+    r = tree_work_finish(&(struct tree_work){.e = e, .tx = held_free(t)}, call, &result, reterr);
+    if (r < 0 && session)
+        dm_session_commit_ended(e->dm, session, r);
+    return r;
 }
 
 static int tree_rollback(struct bus_call *call, struct mef_error *reterr)
@@ -463,7 +544,7 @@ static int tree_import(struct bus_call *call, struct mef_error *reterr)
         return r < 0 ? r : bus_reply(call, "t", mo_tree_generation(e->tree));
     }
     if (r < 0) {
-        tree_work_drop(&w);
+        tree_work_fail(&w, reterr);
         return r;
     }
     return tree_work_finish(&w, call, &result, reterr);
@@ -491,18 +572,33 @@ static int get_generation(void *object, const struct bus_property *p, struct bus
     return 0;
 }
 
+static const char *add_action(struct bus_call *call)
+{
+    return tree_action(engine_of(call), call, (uint32_t)bus_dict_u(bus_call_dict(call, 4), "Transaction", 0));
+}
+
+static const char *second_action(struct bus_call *call)
+{
+    return tree_action(engine_of(call), call, (uint32_t)bus_dict_u(bus_call_dict(call, 1), "Transaction", 0));
+}
+
+static const char *end_action(struct bus_call *call)
+{
+    return tree_action(engine_of(call), call, (uint32_t)bus_call_u(call, 0));
+}
+
 static const struct bus_method methods[] = {
-    {"Add", "sssa{sv}a{sv}", "oo", BUS_ACTION("configure"), tree_add},
+    {"Add", "sssa{sv}a{sv}", "oo", .fn = tree_add, .action_of = add_action},
     {"AddMefClientRegCfg", "ssa{sv}", "oo", BUS_ACTION("configure"), tree_add_mef_client_reg_cfg},
     {"AddMafClientRegCfg", "ssa{sv}", "oo", BUS_ACTION("configure"), tree_add_maf_client_reg_cfg},
     {"AddTrustAnchor", "sa{sv}", "oo", BUS_ACTION("configure"), tree_add_trust_anchor},
     {"AddTrustAnchorByUri", "ssa{sv}", "oo", BUS_ACTION("configure"), tree_add_trust_anchor_by_uri},
     {"Resolve", "s", "o", BUS_READONLY, tree_resolve},
-    {"Begin", "a{sv}", "u", BUS_ACTION("configure"), tree_begin},
-    {"Apply", "aa{sv}a{sv}", "ao", BUS_ACTION("configure"), tree_apply},
-    {"Commit", "u", "t", BUS_ACTION("configure"), tree_commit},
-    {"Rollback", "u", "", BUS_ACTION("configure"), tree_rollback},
-    {"Import", "sa{sv}", "t", BUS_ACTION("configure"), tree_import},
+    {"Begin", "a{sv}", "u", .fn = tree_begin, .action_of = begin_action},
+    {"Apply", "aa{sv}a{sv}", "ao", .fn = tree_apply, .action_of = second_action},
+    {"Commit", "u", "t", .fn = tree_commit, .action_of = end_action},
+    {"Rollback", "u", "", .fn = tree_rollback, .action_of = end_action},
+    {"Import", "sa{sv}", "t", .fn = tree_import, .action_of = second_action},
     {"Export", "a{sv}", "s", BUS_ACTION("inspect"), tree_export_text},
     {NULL},
 };

@@ -28,6 +28,7 @@ struct bus_node;
 struct bus_credential;
 struct binding;
 struct tree_tx;
+struct dm;
 
 enum engine_state { ENGINE_STARTING, ENGINE_READY, ENGINE_DEGRADED, ENGINE_STOPPING };
 
@@ -64,6 +65,7 @@ struct engine {
 
     struct bus *bus;
     struct jobs *jobs;
+    struct dm *dm;
     struct bus_object *manager, *tree_object, *token_object, *log_object;
     char *token_path;
 
@@ -113,6 +115,9 @@ bool registration_ending(const struct registration *r);
 int registrations_using(struct engine *e, const char *credential, char ***paths);
 /* Reads the configuration of a [MEFClientRegCfg] node out of the tree (its profile and anchors too). */
 int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret, struct mef_error *reterr);
+
+/* sessions.c: DM sessions (plugin/dm) wired to tree and registrations. */
+int sessions_start(struct engine *e);
 
 /* bus-*.c */
 const struct bus_interface *node_typed_interface(enum mo_type type);

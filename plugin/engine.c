@@ -17,6 +17,7 @@
 #include "mefplug/host.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
+#include "plugin/dm/dm.h"
 
 #define DISPATCH_TURNS 64 /* then the host's other work has its turn */
 
@@ -190,6 +191,9 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
 {
     const struct config *c = e->config;
     int r = vocabulary_new(&e->vocabulary);
+
+    if (r == 0)
+        r = dm_clients_check(c->dm_clients, &e->sink, reterr);
 
     for (char **s = c->vocabulary; r == 0 && s && *s; s++) {
         _cleanup_(freep) char *key = strdup(*s);
@@ -433,7 +437,10 @@ static int start_token(struct engine *e, struct mef_error *reterr)
 
 static void on_bus_state(void *ctx, bool connected)
 {
-    engine_update_state(ctx);
+    struct engine *e = ctx;
+
+    engine_update_state(e);
+    dm_bus_state(e->dm, connected);
 }
 
 static int start_bus(struct engine *e, struct mef_error *reterr)
@@ -461,6 +468,8 @@ static int start_bus(struct engine *e, struct mef_error *reterr)
         r = tree_export(e);
     if (r == 0)
         r = log_export(e);
+    if (r == 0)
+        r = sessions_start(e);
     return r;
 }
 
@@ -629,6 +638,7 @@ int engine_stop(struct engine *e, uint64_t deadline)
         post_run(e->post);
         post_run(e->post);
     }
+    dm_stop(e->dm);
     if (e->bus)
         bus_stop(e->bus);
     event_emit(&e->sink, &(struct event){.id = EVENT_STOPPED}, "mefclient has stopped");
@@ -650,6 +660,7 @@ void engine_free(struct engine *e)
         jobs_set_manager(e->jobs, NULL);
         jobs_free(e->jobs);
     }
+    dm_free(e->dm);
     bus_free(e->bus);
     mo_tree_free(e->tree);
     net_free(e->net);

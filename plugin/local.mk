@@ -18,11 +18,15 @@ libcore_la_SOURCES = \
 	plugin/command-arguments.c plugin/command-arguments.h \
 	plugin/commit.c plugin/commit.h \
 	plugin/config.c plugin/config.h \
+	plugin/dm/clients.c plugin/dm/dm.h plugin/dm/internal.h \
+	plugin/dm/port.c \
+	plugin/dm/session.c \
 	plugin/engine.c plugin/engine.h plugin/engine-private.h \
 	plugin/events.c plugin/events.h \
 	plugin/journal-store.c plugin/journal-store.h \
 	plugin/registrations.c plugin/registrations.h \
 	plugin/stats.c plugin/stats.h \
+	plugin/sessions.c \
 	plugin/told.c \
 	plugin/token-thread.c plugin/token-thread.h \
 	plugin/tree-port.c plugin/tree-port.h \

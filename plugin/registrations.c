@@ -11,6 +11,7 @@
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/tree-port.h"
+#include "plugin/dm/dm.h"
 #include "policy/fingerprint.h"
 
 /* ---- look-up ---------------------------------------------------------------------------------------- */
@@ -226,6 +227,7 @@ static struct client *make_client(struct registration *r, struct mef_error *rete
         .transport = net_transport(e->net),
         .vault = vault_port(&e->vault),
         .journal = journal_port(e->db),
+        .dm = dm_port(e->dm),
         .observer = told_observer(e),
         .events = e->sink,
         .tree = tree_port(e),

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libpolicy.la
 libpolicy_la_CPPFLAGS = $(AM_CPPFLAGS)
 libpolicy_la_SOURCES = \
 	policy/admit-cert-prov.c policy/admit-cert-prov.h \
+	policy/admit-dev-cfg.c policy/admit-dev-cfg.h \
 	policy/admit-target.c policy/admit-target.h \
 	policy/backoff.c policy/backoff.h \
 	policy/fingerprint.c policy/fingerprint.h \

@@ -26,6 +26,7 @@ include tests/sim/local.mk
 include tests/host/local.mk
 include tests/e2e/local.mk
 include tests/e2e/journal.mk
+include tests/e2e/dm.mk
 include tests/e2e/mo-node.mk
 include tests/e2e/crash.mk
 include tests/fuzz/base.mk

@@ -278,6 +278,28 @@ struct journal {
     int (*save_cmd)(void *ctx, struct cmd_record *c, const struct reg_record *r, struct mef_error *reterr);
 };
 
+/* ---- device management clients: processes of their own (plugin/dm/) ----------------------------------- */
+
+enum dm_outcome { DM_OK = 0, DM_SERVER_ERROR = 1, DM_CLIENT_ERROR = 2 };
+
+/* A session inside the exchange of a registration; borrowed for the call. */
+struct dm_request {
+    uint32_t protocol; /* devMgmtID 1..4 */
+    const char *uri;   /* of the DM server */
+    const char *fqdn;  /* of the MEF that asks, which is the server's too (MC-23) */
+    const char *node;  /* MO node name of the registration: the session writes on its behalf (mo-tree.md 4.4) */
+};
+
+/* `run` NULL: there are no DM sessions in this build, DEV_CFG is answered CLASS_NOT_SUPPORTED. */
+struct dm_port {
+    void *ctx;
+    /* Whether a DM client is registered for the protocol: 1, 0; -ECANCELED; other negative errno (try later). */
+    int (*offered)(void *ctx, uint32_t protocol, const struct wait *wait, struct mef_error *reterr);
+    /* Runs one session to its end. A dm_outcome: with DM_OK what it wrote is committed and durable, else what was not
+     * committed is rolled back and `reterr` says why. -ECANCELED: the session was cancelled and rolled back. */
+    int (*run)(void *ctx, const struct dm_request *request, const struct wait *wait, struct mef_error *reterr);
+};
+
 /* ---- observer: what the loop thread learns ------------------------------------------------------------ */
 
 struct observer {

@@ -8,7 +8,7 @@
 static const struct command_class classes[] = {
     {CMD_NO_MORE_COMMANDS, WORD_NMCA, true, no_more_parse},
     {CMD_CERT_PROV, WORD_CPCA, true, cert_prov_parse},
-    {CMD_DEV_CFG, WORD_DCCA, false, dev_cfg_parse},
+    {CMD_DEV_CFG, WORD_DCCA, true, dev_cfg_parse},
     {CMD_MO_NODE, WORD_MNCA, true, mo_node_parse},
 };
 

@@ -63,6 +63,7 @@ int mef_client_new(const struct mef_client_params *p, struct client **ret, struc
     c->transport = p->transport;
     c->vault = p->vault;
     c->journal = p->journal;
+    c->dm = p->dm;
     c->observer = p->observer;
     c->events = p->events;
     c->tree = p->tree;

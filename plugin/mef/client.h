@@ -66,6 +66,7 @@ struct mef_client_params {
     struct transport transport;
     struct vault vault;
     struct journal journal;
+    struct dm_port dm; /* zero: no DM sessions */
     struct observer observer;
     struct event_sink events;
     struct tree_port tree;

@@ -15,6 +15,7 @@ libmef_la_SOURCES = \
 	plugin/mef/journal-states.c plugin/mef/journal-states.h \
 	plugin/mef/procedure-cert-prov.c \
 	plugin/mef/procedure-command.c \
+	plugin/mef/procedure-dev-cfg.c \
 	plugin/mef/procedure-end.c \
 	plugin/mef/procedure-mo-node.c plugin/mef/mo-node.h \
 	plugin/mef/procedure-registration.c \

@@ -148,6 +148,12 @@ static enum outcome execute(struct client *c)
         tell_progress(c, "executing MO_NODE", 0);
         o = mo_node_execute(c, &args.mo_node, &csc);
         break;
+    case CMD_DEV_CFG:
+        if (!c->dm.run)
+            return finish(c, CMD_STATUS_CLASS_NOT_SUPPORTED);
+        tell_progress(c, "executing DEV_CFG", 0);
+        o = dev_cfg_execute(c, &args.dev_cfg, &csc);
+        break;
     default:
         return finish(c, CMD_STATUS_CLASS_NOT_SUPPORTED);
     }

@@ -63,6 +63,7 @@ struct client {
     struct transport transport;
     struct vault vault;
     struct journal journal;
+    struct dm_port dm;
     struct observer observer;
     struct event_sink events;
     struct tree_port tree;
@@ -196,6 +197,9 @@ enum outcome cert_prov_refused(struct client *c, uint32_t csc);
 
 /* procedure-mo-node.c */
 enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, uint32_t *ret_csc);
+
+/* procedure-dev-cfg.c: *ret_csc is filled with OUT_OK. */
+enum outcome dev_cfg_execute(struct client *c, const struct dev_cfg_fields *f, uint32_t *ret_csc);
 
 /* procedure-end.c */
 /* True: it has ended, the record is gone. False: try again at retry_at. */

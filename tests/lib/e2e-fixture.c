@@ -132,8 +132,8 @@ void e2e_bus_start(struct e2e *e)
         " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
         "<busconfig><type>system</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>"
         "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\"/>"
-        "<allow receive_sender=\"*\"/></policy></busconfig>\n",
-        e->bus_path);
+        "<allow receive_sender=\"*\"/></policy><servicedir>%s/services</servicedir></busconfig>\n",
+        e->bus_path, e->dir);
     char *argv[] = {(char *)"dbus-daemon",       option, (char *)"--nofork", (char *)"--nopidfile",
                     (char *)"--print-address=3", NULL};
     int pipe_fd[2];
