@@ -61,6 +61,7 @@ static const struct key {
     {"network", "resolve", KEY_LIST, AT(resolve)},
     {"network", "connect-timeout", KEY_SECONDS, AT(connect_timeout), "PT10S", NULL, 1, 600},
     {"network", "response-timeout", KEY_SECONDS, AT(response_timeout), "PT60S", NULL, 1, 3600},
+    {"mef", "command-classes", KEY_LIST, AT(command_classes), "cert-prov"},
     {"mef", "registration-lifetime", KEY_SECONDS, AT(registration_lifetime), "P365D", NULL, 60, UINT64_C(3660) * 86400},
     {"mef", "default-retry", KEY_SECONDS, AT(default_retry), "PT24H", NULL, 1, UINT64_C(366) * 86400},
     {"mef", "backoff-min", KEY_SECONDS, AT(backoff_min), "PT5S", NULL, 1, 86400},
@@ -407,6 +408,26 @@ static int apply_override(struct config *c, const struct config_override *o, con
     return 0;
 }
 
+static uint32_t config_class_bit(const char *word)
+{
+    static const char *const words[] = {"", "cert-prov", "dev-cfg", "mo-node"};
+
+    for (uint32_t i = 1; i < ELEMENTS(words); i++)
+        if (streq(words[i], word))
+            return 1u << i;
+    return 0;
+}
+
+uint32_t config_command_classes(const struct config *c)
+{
+    uint32_t set = 0;
+
+    for (char **s = c->command_classes; s && *s; s++)
+        set |= config_class_bit(*s);
+    /* Who names a DM client wants sessions with it. */
+    return c->dm_clients ? set | config_class_bit("dev-cfg") : set;
+}
+
 /* What a single key cannot tell. */
 static int check_whole(const struct config *c, const char *path, struct mef_error *reterr)
 {
@@ -423,6 +444,10 @@ static int check_whole(const struct config *c, const char *path, struct mef_erro
         if (!colon || colon == *s || !colon[1])
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: resolve: '%s' is not NAME:ADDRESS", path, *s);
     }
+    for (char **s = c->command_classes; s && *s; s++)
+        if (config_class_bit(*s) == 0)
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                            "%s: command-classes: '%s' is not one of cert-prov, dev-cfg, mo-node", path, *s);
     const char *paths[] = {c->state_dir, c->runtime_dir, c->token_module, c->pin_file, c->challenge_file};
     static const char *const names[] = {"state-dir", "runtime-dir", "module", "pin-file", "challenge-file"};
     for (size_t i = 0; i < ELEMENTS(paths); i++)

@@ -28,6 +28,7 @@ struct config {
     char **resolve; /* NAME:ADDRESS */
     uint64_t connect_timeout, response_timeout;
     /* [mef] */
+    char **command_classes; /* words of Command.Class that are executed */
     uint64_t registration_lifetime, default_retry, backoff_min, backoff_max, key_renew_margin;
     char *rvi, *base_to;
     bool default_ports, renew_after_profile_expiry, bootstrap_delete_protects_dcfg;
@@ -66,6 +67,9 @@ DEFINE_CLEANUP(struct config *, config_unref)
 
 /* Every key with the value that is in force, in file form (mef-agent --cat-config). malloc'ed. */
 char *config_print(const struct config *c);
+
+/* [mef] command-classes as a set: 1 << cmdClassID. */
+uint32_t config_command_classes(const struct config *c);
 
 /* The uids of [bus] trusted-uids. */
 int config_trusted_uids(const struct config *c, uid_t *uids, size_t room, size_t *ret_n);

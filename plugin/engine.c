@@ -209,6 +209,7 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
             r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "[vocabulary] %s: %s", key, why.text);
     }
     e->settings = (struct mef_settings){
+        .classes = config_command_classes(c) | 1u << CMD_NO_MORE_COMMANDS,
         .registration_lifetime = c->registration_lifetime,
         .default_retry = c->default_retry,
         .backoff_min = c->backoff_min,

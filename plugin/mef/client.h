@@ -49,6 +49,7 @@ int mef_reg_config_from_json(const char *json, struct mef_reg_config *ret, struc
 
 /* The [mef] section and what the host knows. Zero in a duration stands for the default in brackets. */
 struct mef_settings {
+    uint32_t classes; /* 1 << cmdClassID of what is executed, the rest is answered with 41; 0 = all that are built in */
     uint64_t registration_lifetime; /* seconds (365 days): et that is proposed when the MO has none */
     uint64_t default_retry; /* seconds (24 h): no command, no duration; also between bounded re-GETs */
     uint64_t backoff_min, backoff_max; /* seconds (5 s, 15 min) */

@@ -120,6 +120,15 @@ static enum outcome finish(struct client *c, uint32_t csc)
 
 /* ---- execute ----------------------------------------------------------------------------------------- */
 
+/* [mef] command-classes: a class may be built in and not wanted on this device. */
+static int class_wanted(struct client *c, uint32_t class_id)
+{
+    if (!c->settings.classes || class_id >= 32 || c->settings.classes & 1u << class_id)
+        return 0; /* an unknown class is for command_arguments() */
+    (void)mef_fail(&c->error, MEF_ERROR_NOT_SUPPORTED, "Commands of class %s are not supported.", cmd_class_word(class_id));
+    return CMD_STATUS_CLASS_NOT_SUPPORTED;
+}
+
 /* Judges in the order of 3.4.1 and runs what may run. Works from the journal alone, so that it is the same
  * after a crash. */
 static enum outcome execute(struct client *c)
@@ -133,7 +142,9 @@ static enum outcome execute(struct client *c)
         return fail(c, OUT_RETRY, MEF_ERROR_FAILED, "Out of memory.");
     if (r < 0)
         return finish(c, CMD_STATUS_BAD_ARGUMENTS);
-    int status = command_arguments(&command, c->vocabulary, now_of(c), &args, &c->error);
+    int status = class_wanted(c, command.class_id);
+    if (status == 0)
+        status = command_arguments(&command, c->vocabulary, now_of(c), &args, &c->error);
     if (status == 0)
         status = command_target(&command, c->identity, &c->error);
     if (status)

@@ -91,7 +91,8 @@ static void up(struct dm *d, const char *config)
 {
     *d = (struct dm){0};
     e2e_up(&d->e, NONE);
-    e2e_configure(&d->e, config);
+    g_autofree char *all = g_strconcat("[mef]\ncommand-classes=cert-prov dev-cfg\n", config, NULL);
+    e2e_configure(&d->e, all);
     d->script = g_build_filename(d->e.dir, "dm-script", NULL);
     d->log = g_build_filename(d->e.dir, "dm-log", NULL);
 }

@@ -50,8 +50,8 @@ static void start(struct mo *m, const char *config)
 
     m->serial = 0;
     e2e_up(&m->e, "{\"commands\":[],\"retryDuration\":\"PT1H\"}");
-    if (config)
-        e2e_configure(&m->e, config);
+    g_autofree char *all = g_strconcat("[mef]\ncommand-classes=cert-prov mo-node\n", config, NULL);
+    e2e_configure(&m->e, all);
     e2e_put_key(&m->e, KEY_ID, KEY_HEX);
     g_autofree char *fingerprint = e2e_make_certificate(&m->e, E2E_SAN);
     g_autofree char *text = g_strdup_printf(tree, fingerprint);

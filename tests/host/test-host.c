@@ -295,9 +295,9 @@ static void rounds(uint32_t flags)
                    before.fds, after.fds, before.heap, after.heap);
     g_assert_cmpuint(after.threads, ==, before.threads);
     g_assert_cmpuint(after.fds, ==, before.fds);
-    /* A leak of one small object a round would be 16 octets or more each time. */
+    /* The smallest object takes 32 octets of the heap: one that is lost each round is seen. */
     if (!SANITIZED)
-        g_assert_cmpuint(after.heap, <, before.heap + ROUNDS * 16);
+        g_assert_cmpuint(after.heap, <, before.heap + ROUNDS * 31);
 }
 
 static void test_rounds_loop(void)

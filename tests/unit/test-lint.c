@@ -540,6 +540,7 @@ static void test_config_keys(void)
         "connect-timeout",
         "response-timeout",
         "[mef]",
+        "command-classes",
         "registration-lifetime",
         "default-retry",
         "backoff-min",
