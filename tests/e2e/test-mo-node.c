@@ -329,7 +329,7 @@ static void test_anchor(void)
     g_autofree char *ours = e2e_make_certificate(&m.e, E2E_SAN);
     const struct peer_spec spec = {.chain = &chain, .key = &pkcs8, .answer = answer};
     struct peer *p = peer_start(&spec);
-    e2e_configure(&m.e, "[network]\nresolve=pki.example.org:127.0.0.1 mef.example.com:127.0.0.1\n");
+    e2e_configure(&m.e, "[mef]\ncommand-classes=mo-node\n[network]\nresolve=pki.example.org:127.0.0.1 mef.example.com:127.0.0.1\n");
     e2e_agent_start_ready(&m.e);
     g_autofree char *text = g_strdup_printf(
         "{\"format\":1,\"nodes\":["
