@@ -450,7 +450,7 @@ static void add_registration(struct engine *e, const struct mo_node *n, uint32_t
     start_worker(r);
 }
 
-static void end_registration(struct engine *e, const char *node, uint32_t job)
+static void end_registration(struct engine *e, const char *node, enum mef_procedure how, uint32_t job)
 {
     struct registration *r = registration_find(e, node);
     struct mef_error err = {0};
@@ -465,7 +465,7 @@ static void end_registration(struct engine *e, const char *node, uint32_t job)
     r->rec.state = REG_ENDING;
     registration_changed(r, "State");
     registration_changed(r, "Config");
-    if (mef_client_request(r->client, MEF_PROC_END, job, &err) < 0)
+    if (mef_client_request(r->client, how, job, &err) < 0)
         fail_job(e, job, &err);
     start_worker(r);
 }
@@ -494,7 +494,10 @@ void registrations_apply(struct engine *e, const struct mo_diff *diff, uint32_t 
 {
     for (size_t i = 0; i < diff->n; i++)
         if (is_reg(&diff->changes[i], MO_TRIGGER_REG_DELETED)) {
-            end_registration(e, mo_node_name(diff->changes[i].before), job);
+            const char *node = mo_node_name(diff->changes[i].before);
+            /* A MEF that ends its own registration by DEV_CFG hears of that command's success first. */
+            bool own = diff->origin == MO_ORIGIN_MEF_DM && streq0(diff->mef_reg, node);
+            end_registration(e, node, own ? MEF_PROC_END_AFTER_REPORT : MEF_PROC_END, job);
             job = 0;
         }
     refresh_configs(e);

@@ -132,10 +132,11 @@ int mef_client_request(struct client *c, enum mef_procedure proc, uint32_t job, 
     pthread_mutex_lock(&c->lock);
     if (c->end || c->stop)
         r = -EBUSY;
-    else if (proc == MEF_PROC_END) {
+    else if (proc == MEF_PROC_END || proc == MEF_PROC_END_AFTER_REPORT) {
         c->end = true;
         c->end_job = job;
-        cancel_fire(&c->cancel);
+        if (proc == MEF_PROC_END)
+            cancel_fire(&c->cancel);
     } else if (c->queued >= ELEMENTS(c->queue))
         r = -EOVERFLOW;
     else {

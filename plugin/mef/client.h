@@ -89,6 +89,8 @@ enum mef_procedure {
                             REGISTER is asked for (or the host restarts) */
     MEF_PROC_END,        /* T2: the node is gone. Cancels what runs. Ends when the local part and the first
                             de-registration attempt are over; ended() comes when the MEF knows too */
+    MEF_PROC_END_AFTER_REPORT, /* the same, but what runs goes on until the command in hand has been reported (or
+                                  could not be): a MEF ended its own registration by DEV_CFG (mo-tree.md 4.3, 4.4) */
 };
 
 /* Nothing runs yet. -EINVAL (InvalidArguments), -ENOMEM. */

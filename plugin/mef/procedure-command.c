@@ -582,6 +582,8 @@ enum outcome command_exchange(struct client *c)
         enum outcome o = wait_check(&c->wait) < 0 ? OUT_CANCELLED : OUT_OK;
         if (o == OUT_OK && !registration_live(c))
             o = OUT_GONE;
+        if (o == OUT_OK && !command_pending(c) && end_asked(c))
+            o = OUT_CANCELLED;
         if (o == OUT_OK && command_pending(c))
             o = settle_command(c, &next, &done);
         else if (o == OUT_OK)
@@ -593,6 +595,8 @@ enum outcome command_exchange(struct client *c)
         }
         if (o != OUT_OK)
             return o;
+        if (end_asked(c))
+            return OUT_CANCELLED; /* the answer to the last report brings nothing any more */
         if (!done)
             o = receive(c, &next, &bad, &done);
         next_clear(&next);

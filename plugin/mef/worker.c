@@ -318,6 +318,7 @@ static enum outcome procedure(struct client *c, enum mef_procedure proc)
     case MEF_PROC_POLL:
     case MEF_PROC_DEREGISTER:
     case MEF_PROC_END:
+    case MEF_PROC_END_AFTER_REPORT:
         break;
     }
     return OUT_OK;
@@ -390,6 +391,14 @@ static void run_due(struct client *c, enum task task)
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------- */
+
+bool end_asked(struct client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool end = c->end;
+    pthread_mutex_unlock(&c->lock);
+    return end;
+}
 
 /* What the loop thread left for us. False: stop. */
 static bool look_around(struct client *c)

@@ -142,6 +142,7 @@ int64_t now_of(struct client *c);
 int save_registration(struct client *c);
 bool registration_live(struct client *c); /* registered and not expired (MC-01) */
 bool configuration_expired(struct client *c);
+bool end_asked(struct client *c); /* the node is gone: nothing new is begun */
 /* Sets client.error and returns `o`. */
 enum outcome fail(struct client *c, enum outcome o, enum mef_error_word word, const char *format, ...)
     mef_printf(4, 5);

@@ -268,6 +268,36 @@ static void test_refused(void)
     down(&d);
 }
 
+static gboolean is_gone(struct e2e *e, void *data)
+{
+    g_autoptr(GVariant) v = e2e_get(e, data, "Registration", "State");
+    return v == NULL;
+}
+
+/* mo-tree.md 4.3 and 4.4: a MEF may end its own registration; it hears of the success first, then of the end, and is
+ * asked nothing in between. */
+static void test_own_end(void)
+{
+    struct dm d;
+    up(&d, NULL);
+    client_start(&d, LWM2M, FALSE);
+    go(&d);
+    json_decref(sim_post(d.e.sim, "/sim/commands", "[{\"class\":\"DEV_CFG\"},{\"class\":\"CERT_PROV\"}]"));
+    script(&d, "begin\ndelete " OWN "\ncommit\nfinish ok 0 ''\n");
+    g_autoptr(GVariant) r =
+        e2e_call(&d.e, d.reg, "org.mefclient1.Registration", "Poll", g_variant_new("(a{sv})", NULL), NULL);
+    g_assert_cmpint(reported(&d), ==, 20);
+    e2e_wait(&d.e, "the registration is gone", is_gone, d.reg, E2E_WAIT_S);
+    g_assert_cmpuint(e2e_sim_count(&d.e, "update", "command"), ==, 1);
+    g_assert_cmpuint(e2e_sim_count(&d.e, "retrieve", "command"), ==, 2);
+    g_assert_cmpuint(e2e_sim_count(&d.e, "delete", NULL), ==, 1);
+    json_t *list = e2e_sim_records(&d.e, "enrolments");
+    g_assert_cmpuint(json_array_size(list), ==, 0);
+    json_decref(list);
+    sim_assert_no_violation(d.e.sim);
+    down(&d);
+}
+
 /* [dm-client NAME] brings other protocols and other names. */
 static void test_configured(void)
 {
@@ -500,5 +530,6 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/dm/restart-in-the-middle", test_restart);
     g_test_add_func("/e2e/dm/stop-in-the-middle", test_stop);
     g_test_add_func("/e2e/dm/cancel", test_cancel);
+    g_test_add_func("/e2e/dm/own-registration-ended", test_own_end);
     return g_test_run();
 }
