@@ -234,6 +234,31 @@ static void test_over_certificates(void)
     e2e_down(&g);
 }
 
+/* EE-02, EE-03: what a file brings registers as well, by the tool that people type. */
+static void test_import(void)
+{
+    struct e2e g;
+    g_autofree char *out = NULL, *path = NULL, *text = NULL;
+
+    start(&g, ONE_CERT_PROV, NULL);
+    text = g_strdup_printf("{\"format\":1,\"nodes\":[{\"type\":\"authenticationProfile\",\"name\":\"kpm\",\"attrs\":{\"SUID\":10,"
+                           "\"symmKeyID\":\"" E2E_KPM_ID "\"},\"links\":[]},{\"type\":\"MEFClientRegCfg\",\"name\":"
+                           "\"" E2E_FQDN "\",\"attrs\":{\"fqdn\":\"" E2E_FQDN "\",\"adminFQDN\":\"" E2E_ADMIN
+                           "\",\"httpPort\":%u,\"labels\":[\"gateway\",\"site:42\"]},"
+                           "\"links\":[\"./DCFG/authenticationProfile/kpm\"]}]}",
+                           g.sim_port);
+    path = g_build_filename(g.dir, "tree.json", NULL);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_cmpint(e2e_mefctl(&g, &out, "import", path, NULL), ==, 0);
+    e2e_wait_idle(&g, REG);
+    g_assert_cmpuint(reports(&g, "c-0001", NULL), ==, 1);
+    json_t *list = e2e_sim_records(&g, "registrations");
+    json_t *labels = json_object_get(json_array_get(list, 0), "lbl");
+    g_assert_cmpstr(json_string_value(json_array_get(labels, 1)), ==, "site:42");
+    json_decref(list);
+    e2e_down(&g);
+}
+
 /* After a restart nothing is sent: registration and timer are where they were (MC-15). */
 static void test_restart_keeps(void)
 {
@@ -442,6 +467,7 @@ int main(int argc, char **argv)
     ADD("exchange/EE-03/EE-11/EE-14/EE-16/EE-17/EE-22/MC-04/MC-09/MC-14/MC-20/DC-03/first-enrolment", test_first_enrolment);
     ADD("exchange/EE-25/MC-08/MC-53/MC-54/worked-example", test_worked_example);
     ADD("exchange/EE-01/MC-52/over-certificates", test_over_certificates);
+    ADD("exchange/EE-02/EE-03/import-registers", test_import);
     ADD("exchange/EE-15/restart-sends-nothing", test_restart_keeps);
     ADD("exchange/EE-14/MC-15/timer-survives", test_timer_survives);
     ADD("end/EE-04/EE-05/EE-06/delete", test_delete);
