@@ -166,17 +166,21 @@ static enum task what_is_due(struct client *c)
     if (c->retry_at && c->clock.boottime(c->clock.ctx) < c->retry_at)
         return TASK_NONE;
     c->retry_at = 0;
-    if (c->job.proc)
+    /* In turns, so that neither a report that the MEF does not take costs the registration, nor a renewal the
+     * report. A job that only waits for its exchange is no reason to wait with the renewal, either. */
+    bool owed = command_pending(c) && !report_held_back(c);
+    int64_t renew = renewal_due(c);
+    bool renew_now = renew && renew <= now && !(c->report_turn && (owed || c->job.proc));
+    if (c->job.proc && !(c->job.procedure_done && renew_now))
         return TASK_JOB;
     if (!c->wanted || c->blocked || configuration_expired(c))
-        return TASK_NONE;
+        return c->job.proc ? TASK_JOB : TASK_NONE;
     if (!registration_live(c))
         return TASK_REGISTER;
-    if (command_pending(c) && !report_held_back(c))
-        return TASK_COMMANDS;
-    int64_t renew = renewal_due(c);
-    if (renew && renew <= now)
+    if (renew_now)
         return TASK_RENEW;
+    if (owed)
+        return TASK_COMMANDS;
     /* Registered, and no timer: a start between the answer to the create and its retrieve (T11). */
     return c->r.next_poll <= now ? TASK_COMMANDS : TASK_NONE;
 }
@@ -343,15 +347,16 @@ static enum outcome renew_after_loss(struct client *c)
     return register_procedure(c);
 }
 
-static enum outcome run(struct client *c, enum mef_procedure proc)
+/* `begun`: the procedure itself is over, its exchange is not. */
+static enum outcome run(struct client *c, enum mef_procedure proc, bool begun)
 {
     enum outcome o = OUT_OK;
 
     if (proc == MEF_PROC_DEREGISTER)
         return deregister_procedure(c);
-    if (needs_registration(proc) && !c->job.procedure_done && !registration_live(c))
+    if (needs_registration(proc) && !begun && !registration_live(c))
         return not_registered(c);
-    if (!c->job.procedure_done)
+    if (!begun)
         o = procedure(c, proc);
     for (bool renewed = false;;) {
         if (o == OUT_GONE && renewed)
@@ -378,7 +383,8 @@ static void run_due(struct client *c, enum task task)
 
     c->error = (struct mef_error){0};
     int64_t expires = c->r.expires;
-    enum outcome o = run(c, proc);
+    enum outcome o = run(c, proc, task != TASK_RENEW && c->job.procedure_done);
+    c->report_turn = task == TASK_RENEW && o == OUT_RETRY;
     if (task == TASK_RENEW) {
         /* A MEF that grants nothing more is asked ever more often towards the end, but not without a pause.
          */

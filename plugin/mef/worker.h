@@ -104,6 +104,7 @@ struct client {
     unsigned repeats_mixed; /* commands of this exchange that were answered without being executed */
     uint64_t retry_at;      /* boottime; 0 = nothing is put off */
     int64_t life_start, renew_not_before;
+    bool report_turn; /* the renewal could not be made; what else waits comes before the next attempt */
     int64_t not_after; /* of the certificate in use, 0 = not known */
     struct session *session;
     enum credential_choice session_choice;

@@ -254,6 +254,21 @@ void e2e_wait(struct e2e *e, const char *what, gboolean (*test)(struct e2e *e, v
     g_source_remove(timer);
 }
 
+gboolean e2e_try(struct e2e *e, gboolean (*test)(struct e2e *e, void *data), void *data, unsigned seconds)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
+    guint timer = g_timeout_add(100, wake, NULL);
+    gboolean yes;
+    while (!(yes = test(e, data)) && g_get_monotonic_time() < end && e->agent) {
+        if (waitpid(e->agent, NULL, WNOHANG) == e->agent)
+            e->agent = 0;
+        else
+            g_main_context_iteration(NULL, TRUE);
+    }
+    g_source_remove(timer);
+    return yes && e->agent != 0;
+}
+
 struct wanted {
     const char *path, *interface, *name, *value;
 };

@@ -79,6 +79,8 @@ void e2e_wait_property(struct e2e *e, const char *path, const char *interface, c
 /* Waits until the test is true; it is tried whenever the bus says something and at least every second. */
 void e2e_wait(struct e2e *e, const char *what, gboolean (*test)(struct e2e *e, void *data), void *data,
               unsigned seconds);
+/* The same, but says whether it came true; FALSE also when the agent has ended (agent is then 0). */
+gboolean e2e_try(struct e2e *e, gboolean (*test)(struct e2e *e, void *data), void *data, unsigned seconds);
 /* AddMefClientRegCfg for the MEF with its port and E2E_KPM_ID; the path of its Registration object, g_free.
  */
 char *e2e_add_mef(struct e2e *e);
