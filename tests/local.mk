@@ -30,6 +30,7 @@ include tests/e2e/journal.mk
 include tests/e2e/dm.mk
 include tests/e2e/mo-node.mk
 include tests/e2e/crash.mk
+include tests/e2e/faults.mk
 include tests/fuzz/base.mk
 include tests/fuzz/bus.mk
 include tests/fuzz/mo.mk
