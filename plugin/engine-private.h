@@ -3,6 +3,7 @@
  * it says otherwise. */
 #pragma once
 
+#include <pthread.h>
 #include <systemd/sd-event.h>
 
 #include "dbus/bus.h"
@@ -51,6 +52,8 @@ struct engine {
     sd_event *event;
     struct post *post;
     sd_event_source *post_source;
+    pthread_mutex_t call_lock;
+    bool loop_over; /* set under call_lock by the loop thread */
     int wake_fd;
     sd_event_source *wake_source;
 

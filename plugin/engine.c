@@ -358,7 +358,7 @@ struct call {
 static void run_call(void *ctx, void *data)
 {
     struct call *c = data;
-    int r = c->fn(c->e, c->ctx);
+    int r = c->e->loop_over ? -ENOTCONN : c->fn(c->e, c->ctx);
 
     (void)pthread_mutex_lock(&c->lock);
     c->result = r;
@@ -367,13 +367,24 @@ static void run_call(void *ctx, void *data)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
+/* The loop has ended, asked or not: who called in the meantime gets an answer, nobody waits for it any more. */
+void engine_loop_over(struct engine *e)
+{
+    (void)pthread_mutex_lock(&e->call_lock);
+    e->loop_over = true;
+    (void)pthread_mutex_unlock(&e->call_lock);
+    post_run(e->post);
+}
+
 int engine_call(struct engine *e, int (*fn)(struct engine *, void *), void *ctx)
 {
     struct call c = {.e = e, .fn = fn, .ctx = ctx};
 
     (void)pthread_mutex_init(&c.lock, NULL);
     (void)pthread_cond_init(&c.cond, NULL);
-    int r = post_send(e->post, run_call, NULL, &c, NULL);
+    (void)pthread_mutex_lock(&e->call_lock);
+    int r = e->loop_over ? -ENOTCONN : post_send(e->post, run_call, NULL, &c, NULL);
+    (void)pthread_mutex_unlock(&e->call_lock);
     (void)pthread_mutex_lock(&c.lock);
     while (r == 0 && !c.finished)
         (void)pthread_cond_wait(&c.cond, &c.lock);
@@ -537,6 +548,7 @@ int engine_new(const struct engine_host *host, struct engine **ret)
         return -ENOMEM;
     e->host = host;
     e->wake_fd = -1;
+    (void)pthread_mutex_init(&e->call_lock, NULL);
     events_init(&e->events, NULL, NULL);
     e->sink = events_sink(&e->events);
     *ret = e;
@@ -683,5 +695,6 @@ void engine_free(struct engine *e)
     free(e->identity_id);
     vocabulary_free(e->vocabulary);
     config_unref(e->config);
+    (void)pthread_mutex_destroy(&e->call_lock);
     free(e);
 }

@@ -35,6 +35,9 @@ int engine_reload(struct engine *e);
 int engine_stop(struct engine *e, uint64_t deadline_usec);
 void engine_free(struct engine *e);
 
+/* After engine_loop() and engine_stop(), on their thread: calls that wait are answered with -ENOTCONN. */
+void engine_loop_over(struct engine *e);
+
 /* Runs fn(ctx) on the loop thread and waits for it. Any other thread, while engine_loop runs. */
 int engine_call(struct engine *e, int (*fn)(struct engine *, void *), void *ctx);
 

@@ -64,7 +64,8 @@ static void *run(void *arg)
     (void)sem_post(&p->up);
     if (r == 0) {
         (void)engine_loop(p->engine);
-        p->stop_result = engine_stop(p->engine, p->stop_deadline);
+        p->stop_result = engine_stop(p->engine, p->stop_deadline ? p->stop_deadline : now_monotonic() + STOP_DEFAULT);
+        engine_loop_over(p->engine);
     }
     return NULL;
 }
