@@ -412,7 +412,7 @@ void dm_session_commit_ended(struct dm *d, uint64_t session, int r)
         return;
     s->committing--;
     s->committed |= r == 0;
-    s->commit_failed = r < 0 && s->state == FINISHES; /* else its client has been told, and says how it ends */
+    s->commit_failed = r < 0;
     if (s->state == FINISHES && s->committing == 0)
         over(s, DM_OK, &err);
 }

@@ -14,8 +14,10 @@
  *   delete OBJECT-PATH
  *   link OBJECT-PATH TARGET
  *   commit, rollback
+ *   commit-blindly              Commit, without waiting for its answer
  *   finish OUTCOME CODE TEXT    SessionFinished
- *   forge UNIQUE-NAME PATH      SessionFinished "ok" for a session of somebody else
+ *   forge PATH                  SessionFinished "ok" for that session, whosesoever it is
+ *   repeat N COMMAND...         one of the commands above from begin to rollback, so many times; the log has the last
  *   wait                        nothing more happens until somebody cancels or kills
  *   exit STATUS, crash          ends; by a signal
  * A command that fails ends the session with client-error and what the service said, unless "try" stands before it: then
@@ -180,6 +182,17 @@ static gboolean ask(char **w, guint n, GError **error)
     g_error("what is '%s'?", w[0]);
 }
 
+/* N times, in spite of errors; what the last one said. */
+static gboolean ask_often(char **w, guint n, GError **error)
+{
+    gboolean ok = FALSE;
+    for (gint64 i = g_ascii_strtoll(w[1], NULL, 10); i > 0 && n > 2; i--) {
+        g_clear_error(error);
+        ok = ask(w + 2, n - 2, error);
+    }
+    return ok;
+}
+
 /* The next line of the script. FALSE: nothing more to do. */
 static gboolean step(void)
 {
@@ -195,6 +208,10 @@ static gboolean step(void)
         finished(session.path, words[1], (guint)atoi(words[2]), words[3]);
     } else if (strcmp(words[0], "forge") == 0 && n == 2) {
         finished(words[1], "ok", 0, "forged");
+    } else if (strcmp(words[0], "commit-blindly") == 0) {
+        g_dbus_connection_call(bus, SERVICE, TREE, "org.mefclient1.Tree", "Commit", g_variant_new("(u)", session.transaction), NULL,
+                               G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+        session.transaction = 0;
     } else if (strcmp(words[0], "wait") == 0) {
         say("waiting %s", session.path);
         return FALSE;
@@ -205,7 +222,9 @@ static gboolean step(void)
         exit(n > 1 ? atoi(words[1]) : 0);
     } else {
         gboolean try = strcmp(words[0], "try") == 0;
-        gboolean ok = ask(words + try, (guint)n - try, &error);
+        char **w = words + try;
+        guint rest = (guint)n - (guint)try;
+        gboolean ok = strcmp(w[0], "repeat") == 0 ? ask_often(w, rest, &error) : ask(w, rest, &error);
         g_autofree char *name = error ? g_dbus_error_get_remote_error(error) : NULL;
         if (error)
             g_dbus_error_strip_remote_error(error);

@@ -113,14 +113,21 @@ static void down(struct dm *d)
     g_free(d->reg);
 }
 
+/* A call that takes options only and must work. */
+static void tell(struct dm *d, const char *path, const char *interface, const char *method)
+{
+    g_autoptr(GError) error = NULL;
+    GVariant *r = e2e_call(&d->e, path, interface, method, g_variant_new("(a{sv})", NULL), &error);
+    g_assert_no_error(error);
+    g_variant_unref(r);
+}
+
 /* The MEF issues DEV_CFG, the client is told to ask. */
 static void issue(struct dm *d, const char *uri)
 {
     g_autofree char *text = g_strdup_printf("{\"class\":\"DEV_CFG\",\"args\":{\"dcu\":\"%s\"}}", uri);
-    g_autoptr(GError) error = NULL;
     json_decref(sim_post(d->e.sim, "/sim/commands", text));
-    g_autoptr(GVariant) r = e2e_call(&d->e, d->reg, "org.mefclient1.Registration", "Poll", g_variant_new("(a{sv})", NULL), &error);
-    g_assert_no_error(error);
+    tell(d, d->reg, "org.mefclient1.Registration", "Poll");
 }
 
 /* The status that the MEF got for it. */
@@ -268,6 +275,65 @@ static void test_refused(void)
     down(&d);
 }
 
+/* An `ok` that comes before the answer to Commit waits for the disk; if the commit fails it was none. */
+static void test_overtaken(void)
+{
+    struct dm d;
+    up(&d, NULL);
+    client_start(&d, LWM2M, FALSE);
+    go(&d);
+    g_assert_cmpint(run(&d, "begin\nadd '' authenticationProfile p 'SUID=uint32 21'\ncommit-blindly\nfinish ok 0 ''\n"), ==, 202);
+    g_assert_false(resolves(&d, PROFILE));
+    g_assert_cmpint(run(&d, "begin\n" ADD_PROFILE "commit-blindly\nfinish ok 0 ''\n"), ==, 20);
+    g_assert_true(resolves(&d, PROFILE));
+    down(&d);
+}
+
+/* Begins, forged ends, more operations than a transaction may have, and leaving in the middle of all: nobody is harmed, and
+ * the next session works. */
+static void test_hostile(void)
+{
+    struct dm d;
+    up(&d, NULL);
+    client_start(&d, LWM2M, FALSE);
+    go(&d);
+    guint64 before = generation(&d);
+    g_assert_cmpint(run(&d, "forge /session/0\nforge /\nbegin\ntry repeat 300 begin\n"
+                            "try repeat 300 add '' MAFClientRegCfg maf \"fqdn='maf.example.com'\" \"adminFQDN='a.example'\"\n"
+                            "try repeat 300 set /27022/0 'SUID=uint32 41'\ntry repeat 300 delete ../../x\ncrash\n"),
+                    ==, 202);
+    g_assert_cmpuint(generation(&d), ==, before);
+    g_autofree char *text = said(&d);
+    g_assert_nonnull(strstr(text, "repeat org.mefclient1.Error.InProgress"));
+    g_assert_nonnull(strstr(text, "repeat org.mefclient1.Error.AlreadyExists"));
+    g_assert_nonnull(strstr(text, "repeat org.mefclient1.Error.NotFound"));
+    client_stop(&d);
+    client_start(&d, LWM2M, FALSE);
+    g_assert_cmpint(run(&d, "begin\n" ADD_PROFILE "commit\nfinish ok 0 ''\n"), ==, 20);
+    down(&d);
+}
+
+/* The bus goes in the middle of a session: a client that cannot be reached has lost it. The rest goes on. */
+static void test_bus_lost(void)
+{
+    struct dm d;
+    up(&d, NULL);
+    client_start(&d, LWM2M, FALSE);
+    go(&d);
+    script(&d, "begin\n" ADD_PROFILE "wait\n");
+    issue(&d, DEV_CFG);
+    wait_said(&d, "waiting");
+    e2e_bus_stop(&d.e);
+    g_assert_cmpint(reported(&d), ==, 202);
+    client_stop(&d);
+    e2e_bus_start(&d.e);
+    client_start(&d, LWM2M, FALSE);
+    e2e_wait_property(&d.e, d.reg, "Registration", "State", "registered");
+    g_assert_false(resolves(&d, PROFILE));
+    g_assert_cmpint(run(&d, "begin\n" ADD_PROFILE "commit\nfinish ok 0 ''\n"), ==, 20);
+    down(&d);
+}
+
 static gboolean is_gone(struct e2e *e, void *data)
 {
     g_autoptr(GVariant) v = e2e_get(e, data, "Registration", "State");
@@ -284,8 +350,7 @@ static void test_own_end(void)
     go(&d);
     json_decref(sim_post(d.e.sim, "/sim/commands", "[{\"class\":\"DEV_CFG\"},{\"class\":\"CERT_PROV\"}]"));
     script(&d, "begin\ndelete " OWN "\ncommit\nfinish ok 0 ''\n");
-    g_autoptr(GVariant) r =
-        e2e_call(&d.e, d.reg, "org.mefclient1.Registration", "Poll", g_variant_new("(a{sv})", NULL), NULL);
+    tell(&d, d.reg, "org.mefclient1.Registration", "Poll");
     g_assert_cmpint(reported(&d), ==, 20);
     e2e_wait(&d.e, "the registration is gone", is_gone, d.reg, E2E_WAIT_S);
     g_assert_cmpuint(e2e_sim_count(&d.e, "update", "command"), ==, 1);
@@ -501,15 +566,12 @@ static void test_cancel(void)
     g_assert_no_error(error);
     g_variant_get(r, "(&o)", &job);
     wait_said(&d, "waiting");
-    g_autoptr(GVariant) c = e2e_call(&d.e, job, "org.mefclient1.Job", "Cancel", g_variant_new("(a{sv})", NULL), &error);
-    g_assert_no_error(error);
+    tell(&d, job, "org.mefclient1.Job", "Cancel");
     e2e_wait_property(&d.e, job, "Job", "State", "cancelled");
     wait_said(&d, "cancel /session/1");
     g_assert_false(resolves(&d, PROFILE));
     script(&d, "begin\n" ADD_PROFILE "commit\nfinish ok 0 ''\n");
-    g_autoptr(GVariant) again =
-        e2e_call(&d.e, d.reg, "org.mefclient1.Registration", "Poll", g_variant_new("(a{sv})", NULL), &error);
-    g_assert_no_error(error);
+    tell(&d, d.reg, "org.mefclient1.Registration", "Poll");
     g_assert_cmpint(reported(&d), ==, 20);
     g_assert_true(resolves(&d, PROFILE));
     down(&d);
@@ -530,6 +592,9 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/dm/restart-in-the-middle", test_restart);
     g_test_add_func("/e2e/dm/stop-in-the-middle", test_stop);
     g_test_add_func("/e2e/dm/cancel", test_cancel);
+    g_test_add_func("/e2e/dm/ok-before-the-commit", test_overtaken);
+    g_test_add_func("/e2e/dm/hostile", test_hostile);
+    g_test_add_func("/e2e/dm/bus-lost", test_bus_lost);
     g_test_add_func("/e2e/dm/own-registration-ended", test_own_end);
     return g_test_run();
 }
