@@ -11,6 +11,7 @@
 
 static const char *const steps[] = {
     "CREATE TABLE node_binding(node INTEGER PRIMARY KEY, credential TEXT, why TEXT)",
+    "ALTER TABLE node_binding ADD COLUMN expires INTEGER NOT NULL DEFAULT 0",
     NULL,
 };
 const struct db_piece bindings_piece = {.name = "bindings", .steps = steps};
@@ -42,8 +43,9 @@ int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     const struct outcome_row *o = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql,
-                         "INSERT INTO node_binding(node,credential,why) VALUES(?1,?2,?3) "
+                         "INSERT INTO node_binding(node,credential,why,expires) VALUES(?1,?2,?3,?4) "
                          "ON CONFLICT(node) DO UPDATE SET credential=coalesce(excluded.credential,credential), "
+                         "expires=CASE WHEN excluded.credential IS NULL THEN expires ELSE excluded.expires END, "
                          "why=excluded.why",
                          reterr);
     if (r < 0)
@@ -51,7 +53,9 @@ int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     stmt_int(&s, 1, (int64_t)o->node);
     stmt_text(&s, 2, o->credential);
     stmt_text(&s, 3, o->why);
-    return stmt_run(&s, reterr);
+    stmt_int(&s, 4, o->expires);
+    r = stmt_run(&s, reterr);
+    return r == 0 && o->credential ? vault_confirm_key(sql, o->credential, reterr) : r;
 }
 
 struct ids {

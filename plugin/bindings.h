@@ -27,6 +27,7 @@ struct outcome_row {
     uint64_t node;
     uint32_t status;
     const char *credential, *why;
+    int64_t expires; /* of what is tied, 0 = not known */
 };
 /* The durable part; a db_work, ctx = struct outcome_row. Store thread. */
 int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr);

@@ -311,7 +311,7 @@ static int get_special(struct bus_node *b, const struct mo_node *n, uintptr_t wh
         return 0;
     }
     case SPECIAL_KEY_PRESENT:
-        bus_write_b(w, credential && mo_node_text(n, MO_SYMM_KEY_ID));
+        bus_write_b(w, credential && !mo_node_text(n, MO_MY_CERT_FINGERPRINT));
         return 0;
     case SPECIAL_CREDENTIAL:
         bus_write_o(w, credential ? credential : "/");

@@ -77,8 +77,10 @@ static int add_owners(struct lister *g, struct listed *c)
     for (size_t i = 0; i < g->n_rows; i++) {
         const struct vault_row *row = &g->rows[i];
         bool pair = row->kind == VAULT_PAIR && row->id_len == c->id_len && memcmp(row->id, c->id, c->id_len) == 0;
-        bool ca = row->kind != VAULT_PAIR && row->id_len == 32 && memcmp(row->id, c->sha256, 32) == 0;
-        if ((pair || ca) && strv_push(&c->owners, row->owner) < 0)
+        bool ca = (row->kind == VAULT_CA || row->kind == VAULT_ANCHOR) && row->id_len == 32 &&
+                  memcmp(row->id, c->sha256, 32) == 0;
+        bool key = row->kind == VAULT_KEY && c->kind == LISTED_KEY && streq0(row->label, c->label);
+        if ((pair || ca || key) && strv_push(&c->owners, row->owner) < 0)
             return -ENOMEM;
     }
     return 0;

@@ -127,11 +127,12 @@ static int port_resolve(void *ctx, const char *object_path, const struct wait *w
     return r;
 }
 
-static int port_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, const char *why,
-                       const struct wait *wait, struct mef_error *reterr)
+static int port_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, int64_t expires,
+                       const char *why, const struct wait *wait, struct mef_error *reterr)
 {
     struct engine *e = ctx;
-    struct outcome_row row = {.node = id, .status = status, .credential = credential, .why = why};
+    struct outcome_row row = {
+        .node = id, .status = status, .credential = credential, .expires = expires, .why = why};
     _cleanup_(question_unrefp) struct question *q = question_new(e);
     int r = wait_check(wait);
 

@@ -115,7 +115,7 @@ static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, en
     _cleanup_(freep) enum row_state *states = NULL;
     size_t n = 0;
     int r = stmt_prepare(&s, sql,
-                         "SELECT kind,id,owner,state,length(id) FROM token_object WHERE ?1 IS NULL OR owner=?1 "
+                         "SELECT kind,id,owner,state,length(id),label FROM token_object WHERE ?1 IS NULL OR owner=?1 "
                          "ORDER BY owner,kind,id",
                          reterr);
     if (r < 0)
@@ -130,13 +130,15 @@ static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, en
             states = more_states;
         if (!more || !more_states)
             return -ENOMEM;
-        _cleanup_(freep) char *name = NULL;
+        _cleanup_(freep) char *name = NULL, *label = NULL;
         struct vault_row *row = &rows[n];
         *row = (struct vault_row){.kind = (uint32_t)stmt_col_int(&s, 0), .id_len = (size_t)stmt_col_int(&s, 4)};
         if (row->id_len > sizeof row->id || stmt_col_blob(&s, 1, row->id, row->id_len) < 0 ||
-            stmt_col_text(&s, 2, &name) < 0 || !name || strlen(name) >= sizeof row->owner)
+            stmt_col_text(&s, 2, &name) < 0 || !name || strlen(name) >= sizeof row->owner ||
+            stmt_col_text(&s, 5, &label) < 0)
             return mef_fail(reterr, MEF_ERROR_FAILED, "a row of token_object is damaged; restore state.db");
         memcpy(row->owner, name, strlen(name) + 1);
+        (void)snprintf(row->label, sizeof row->label, "%s", label ? label : "");
         states[n++] = (enum row_state)stmt_col_int(&s, 3);
     }
     if (r < 0)
@@ -367,7 +369,8 @@ static int drop_one(struct vault_ctx *v, struct row_job *j, struct mef_error *re
     _cleanup_(freep) char *label = TAKE_PTR(j->label_of_row);
 
     if (r == 0 && j->last)
-        r = j->kind == VAULT_PAIR ? token_delete_id(v->token, TOKEN_PAIR | TOKEN_CERTIFICATE, j->id, j->id_len, NULL, reterr)
+        r = j->kind == VAULT_KEY  ? token_delete_label(v->token, TOKEN_SECRET_KEY, j->label, NULL, reterr)
+            : j->kind == VAULT_PAIR ? token_delete_id(v->token, TOKEN_PAIR | TOKEN_CERTIFICATE, j->id, j->id_len, NULL, reterr)
                                   : token_delete_cert(v->token, j->id, label, NULL, reterr);
     return r < 0 ? r : db_run(v->db, drop_row, j, reterr);
 }
@@ -378,6 +381,49 @@ static int drop_pair(void *ctx, const uint8_t id[KEY_ID_LEN], const char *owner,
     return drop_one(ctx, &j, reterr);
 }
 
+/* A key has no CKA_ID of its own: its row goes by the SHA-256 of its label. */
+static int key_row(struct row_job *j, uint8_t id[32], const char *key_id, const char *owner)
+{
+    *j = (struct row_job){
+        .kind = VAULT_KEY, .id = id, .id_len = 32, .owner = owner, .label = key_id, .state = CERT_WANTED};
+    return cert_sha256(key_id, strlen(key_id), id);
+}
+
+static int put_key(void *ctx, const char *key_id, const char *owner, const struct secret *key, struct mef_error *reterr)
+{
+    struct vault_ctx *v = ctx;
+    struct row_job j;
+    uint8_t id[32];
+    int r = key_row(&j, id, key_id, owner);
+
+    if (r == 0)
+        r = db_run(v->db, put_row, &j, reterr);
+    return r < 0 ? r : token_put_secret(v->token, key_id, key, reterr);
+}
+
+static int drop_key(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr)
+{
+    struct row_job j;
+    uint8_t id[32];
+    int r = key_row(&j, id, key_id, owner);
+
+    return r < 0 ? r : drop_one(ctx, &j, reterr);
+}
+
+int vault_confirm_key(sqlite3 *sql, const char *key_id, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int r = stmt_prepare(&s, sql, "UPDATE token_object SET state=?1 WHERE kind=?2 AND label=?3 AND state=?4", reterr);
+
+    if (r < 0)
+        return r;
+    stmt_int(&s, 1, CERT);
+    stmt_int(&s, 2, VAULT_KEY);
+    stmt_text(&s, 3, key_id);
+    stmt_int(&s, 4, CERT_WANTED);
+    return stmt_run(&s, reterr);
+}
+
 static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
@@ -386,7 +432,8 @@ static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
 
     for (size_t i = 0; r == 0 && i < all.n_rows; i++) {
         struct row_job j = {
-            .kind = (enum vault_kind)all.rows[i].kind, .id = all.rows[i].id, .id_len = all.rows[i].id_len, .owner = owner};
+            .kind = (enum vault_kind)all.rows[i].kind, .id = all.rows[i].id, .id_len = all.rows[i].id_len, .owner = owner,
+            .label = all.rows[i].label};
         r = drop_one(v, &j, reterr);
         if (r == 0 && i == 0)
             CRASH_POINT(END_CREDENTIALS);
@@ -418,6 +465,8 @@ struct vault vault_port(struct vault_ctx *ctx)
         .has_psk = has_psk,
         .find_cert = find_cert,
         .put_anchor = put_node_anchor,
+        .put_key = put_key,
+        .drop_key = drop_key,
     };
 }
 
@@ -443,6 +492,11 @@ static int present(struct vault_ctx *v, const struct vault_row *row, bool cert, 
     struct der found = {0};
     int r;
 
+    if (row->kind == VAULT_KEY) {
+        bool there = false;
+        r = token_has_secret(v->token, row->label, &there, reterr);
+        return r < 0 ? r : there;
+    }
     if (row->kind != VAULT_PAIR)
         r = token_find_cert(v->token, row->id, row->id_len, NULL, NULL, &found, reterr);
     else if (cert)
@@ -455,7 +509,11 @@ static int present(struct vault_ctx *v, const struct vault_row *row, bool cert, 
 
 static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum row_state state, struct mef_error *reterr)
 {
-    struct row_job j = {.kind = (enum vault_kind)row->kind, .id = row->id, .id_len = row->id_len, .owner = row->owner};
+    struct row_job j = {.kind = (enum vault_kind)row->kind,
+                        .id = row->id,
+                        .id_len = row->id_len,
+                        .owner = row->owner,
+                        .label = row->label};
     struct open_job o = {.node = row->owner};
     char id[65];
     int r;
@@ -479,7 +537,8 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
     /* A key or certificate on its way belongs to a command that is still to be finished; without one nobody
      * will come back for it. */
     r = db_run(v->db, open_work, &o, reterr);
-    if (r < 0 || o.open)
+    /* A key registration is never taken up again: its command makes another one. */
+    if (r < 0 || (o.open && row->kind != VAULT_KEY))
         return r;
     event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
                "removing %s, which was begun for a command that has ended", id);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "plugin/base/str.h"
+#include "policy/subject-id.h"
 #include "policy/suid.h"
 #include "policy/uri.h"
 
@@ -15,8 +16,9 @@
 
 /* Members that are owned; what is not named here is copied as it stands. */
 #define OWNED_TEXTS(X)                                                                                       \
-    X(name) X(path) X(symm_key_id) X(key_reg_duration) X(my_cert_fingerprint) X(raw_pub_key_id)              \
-    X(cert_fingerprint) X(uri) X(fqdn) X(admin_fqdn) X(cse_id) X(container_path)
+    X(name)                                                                                                  \
+    X(path) X(symm_key_id) X(key_reg_duration) X(my_cert_fingerprint) X(raw_pub_key_id) X(cert_fingerprint)  \
+        X(uri) X(fqdn) X(admin_fqdn) X(cse_id) X(container_path)
 #define OWNED_LISTS(X) X(labels) X(suites) X(key_reg_labels) X(points_of_access)
 
 static void clear_relatives(struct mo_snapshot **list, size_t *n)
@@ -146,24 +148,68 @@ unsigned mo_node_transports(const struct mo_snapshot *profile)
     return set;
 }
 
-/* ---- 3.6: consistency of an [authenticationProfile] ------------------------------------------------------ */
+/* "//sp/cse/x" -> "//sp/cse", "/cse/x" -> "/cse"; 0 octets: no CSE-ID in front. */
+static size_t cse_part(const char *path)
+{
+    size_t skip = path[0] != '/' ? 0 : path[1] == '/' ? 2 : 1, host = 0;
+
+    if (skip == 2) {
+        host = strcspn(path + skip, "/");
+        if (host == 0 || !path[skip + host])
+            return 0;
+        skip += host + 1;
+    }
+    size_t n = skip ? strcspn(path + skip, "/") : 0;
+    return n ? skip + n : 0;
+}
+
+int mo_node_target(const struct mo_snapshot *profile, const char *sp_id, char ret[LIMIT_M2M_ID + 1],
+                   struct mef_error *reterr)
+{
+    const struct mo_snapshot *p = mo_snapshot_parent(profile);
+    const char *from = !p                                         ? NULL
+                       : p->definition == MGMT_REGISTRATION       ? p->cse_id
+                       : p->definition == MGMT_DATA_COLLECTION    ? p->container_path
+                       : p->definition == MGMT_MAF_CLIENT_REG_CFG ? p->fqdn
+                                                                  : NULL;
+    char text[LIMIT_M2M_ID + 1];
+    size_t n = !from ? 0 : p->definition == MGMT_MAF_CLIENT_REG_CFG ? strlen(from) : cse_part(from);
+
+    if (n == 0 || n > LIMIT_M2M_ID)
+        return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
+                        "The parent of '%s' names no target for the key.", profile->path);
+    memcpy(text, from, n);
+    text[n] = '\0';
+    int r = m2m_id_normalize(text, sp_id, ret);
+    if (r == -ENODATA) { /* relative to a provider that nobody has named */
+        memcpy(ret, text, n + 1);
+        return 0;
+    }
+    return r < 0 ? mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG, "'%s' is no target for the key of '%s'.",
+                            text, profile->path)
+                 : 0;
+}
+
+/* ---- 3.6: consistency of an [authenticationProfile] ------------------------------------------------------
+ */
 
 struct rule;
 typedef bool (*rule_fn)(const struct rule *r, const struct mo_snapshot *n, const struct mo_node_switches *sw);
 
-#define SUID(n)             (UINT64_C(1) << (n))
-#define SUIDS(a, b, c)      (SUID(a) | SUID(b) | SUID(c))
-#define SUIDS4(a, b, c, d)  (SUIDS(a, b, c) | SUID(d))
+#define SUID(n)            (UINT64_C(1) << (n))
+#define SUIDS(a, b, c)     (SUID(a) | SUID(b) | SUID(c))
+#define SUIDS4(a, b, c, d) (SUIDS(a, b, c) | SUID(d))
 
 struct rule {
     const char *name;
-    uint64_t suids;             /* SUIDs that it is asked of */
+    uint64_t suids; /* SUIDs that it is asked of */
     rule_fn fails;
-    enum mgmt_definition type;  /* of the parent or child it is about */
-    const char *text;           /* what is wrong, behind "'path': " */
+    enum mgmt_definition type; /* of the parent or child it is about */
+    const char *text;          /* what is wrong, behind "'path': " */
 };
 
-static bool parent_is_not(const struct rule *r, const struct mo_snapshot *n, const struct mo_node_switches *sw)
+static bool parent_is_not(const struct rule *r, const struct mo_snapshot *n,
+                          const struct mo_node_switches *sw)
 {
     const struct mo_snapshot *p = mo_snapshot_parent(n);
     (void)sw;
@@ -188,31 +234,36 @@ static bool no_duration(const struct rule *r, const struct mo_snapshot *n, const
     return !n->key_reg_duration;
 }
 
-static bool no_fingerprint(const struct rule *r, const struct mo_snapshot *n, const struct mo_node_switches *sw)
+static bool no_fingerprint(const struct rule *r, const struct mo_snapshot *n,
+                           const struct mo_node_switches *sw)
 {
     (void)r, (void)sw;
     return !n->my_cert_fingerprint;
 }
 
-static bool lacks_suites(enum suite_group group, const struct mo_snapshot *n, const struct mo_node_switches *sw)
+static bool lacks_suites(enum suite_group group, const struct mo_snapshot *n,
+                         const struct mo_node_switches *sw)
 {
     return !n->suites || !suites_satisfy_strv(sw->suites, group, mo_node_transports(n), n->suites);
 }
 
-static bool no_psk_suites(const struct rule *r, const struct mo_snapshot *n, const struct mo_node_switches *sw)
+static bool no_psk_suites(const struct rule *r, const struct mo_snapshot *n,
+                          const struct mo_node_switches *sw)
 {
     (void)r;
     return lacks_suites(SUITES_PSK, n, sw);
 }
 
-static bool no_cert_suites(const struct rule *r, const struct mo_snapshot *n, const struct mo_node_switches *sw)
+static bool no_cert_suites(const struct rule *r, const struct mo_snapshot *n,
+                           const struct mo_node_switches *sw)
 {
     (void)r;
     return lacks_suites(SUITES_CERT, n, sw);
 }
 
 /* E-01: the text lost a "not". */
-static bool anchors_wrong(const struct rule *r, const struct mo_snapshot *n, const struct mo_node_switches *sw)
+static bool anchors_wrong(const struct rule *r, const struct mo_snapshot *n,
+                          const struct mo_node_switches *sw)
 {
     bool anchors = mo_snapshot_child(n, r->type) != NULL;
 
@@ -231,7 +282,8 @@ static const struct rule rules[] = {
     {"C1", SUIDS4(11, 21, 31, 41), parent_is_not, MGMT_MAF_CLIENT_REG_CFG,
      "its parent is not one [MAFClientRegCfg]"},
     {"C2", SUIDS4(12, 22, 32, 42), parent_is_not, MGMT_REGISTRATION, "its parent is not one [registration]"},
-    {"C3", SUIDS4(13, 23, 33, 43), parent_is_not, MGMT_DATA_COLLECTION, "its parent is not one [dataCollection]"},
+    {"C3", SUIDS4(13, 23, 33, 43), parent_is_not, MGMT_DATA_COLLECTION,
+     "its parent is not one [dataCollection]"},
     {"C4", SUIDS(11, 12, 13), no_key_id, 0, "it has no symmKeyID"},
     {"C5", SUIDS(21, 22, 23), no_duration, 0, "it has no keyRegDuration"},
     {"C6", SUIDS(21, 22, 23), child_is_not, MGMT_MEF_CLIENT_REG_CFG, "it has no child [MEFClientRegCfg]"},
@@ -258,7 +310,8 @@ static int profile_consistent(const struct mo_snapshot *n, const struct mo_node_
     return 0;
 }
 
-/* ---- 3.5: the generic table ------------------------------------------------------------------------------ */
+/* ---- 3.5: the generic table ------------------------------------------------------------------------------
+ */
 
 static const struct object {
     enum object_type type;
@@ -287,11 +340,12 @@ static int refuse(enum cmd_status status, enum mef_error_word word, struct mef_e
 
 /* G4, G6, G7. */
 static int judge_profile(const struct mo_node_args *args, const struct mo_snapshot *n,
-                         const struct mo_node_switches *sw, enum mo_node_case *ret_case, struct mef_error *reterr)
+                         const struct mo_node_switches *sw, enum mo_node_case *ret_case,
+                         struct mef_error *reterr)
 {
     if (args->specific != MO_NODE_SPECIFIC_SUID || !suid_valid(args->suid))
-        return refuse(CMD_STATUS_MO_NODE_BAD_ARGS, MEF_ERROR_INVALID_ARGUMENTS, reterr, "G4", args->object_path,
-                      "needs objectTypeSpecificArgs with a SUID that there is");
+        return refuse(CMD_STATUS_MO_NODE_BAD_ARGS, MEF_ERROR_INVALID_ARGUMENTS, reterr, "G4",
+                      args->object_path, "needs objectTypeSpecificArgs with a SUID that there is");
     if (args->suid != n->suid) {
         (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "G6: '%s' has SUID %u, the arguments say %u.",
                        args->object_path, n->suid, args->suid);
@@ -301,8 +355,8 @@ static int judge_profile(const struct mo_node_args *args, const struct mo_snapsh
     if (status)
         return status;
     if (!suid_has_procedure(n->suid)) {
-        (void)mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "'%s' has SUID %u, for which MO_NODE has no procedure.",
-                       n->path, n->suid);
+        (void)mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                       "'%s' has SUID %u, for which MO_NODE has no procedure.", n->path, n->suid);
         return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
     }
     static const enum mo_node_case cases[] = {
@@ -316,7 +370,8 @@ static int judge_profile(const struct mo_node_args *args, const struct mo_snapsh
 }
 
 int mo_node_judge(const struct mo_node_args *args, const struct mo_snapshot *n,
-                  const struct mo_node_switches *switches, enum mo_node_case *ret_case, struct mef_error *reterr)
+                  const struct mo_node_switches *switches, enum mo_node_case *ret_case,
+                  struct mef_error *reterr)
 {
     const struct object *o = object_find(args->object_type);
 
@@ -333,8 +388,8 @@ int mo_node_judge(const struct mo_node_args *args, const struct mo_snapshot *n,
     if (o->type == OBJECT_AUTHENTICATION_PROFILE)
         return judge_profile(args, n, switches, ret_case, reterr);
     if (args->specific != MO_NODE_SPECIFIC_ABSENT)
-        return refuse(CMD_STATUS_MO_NODE_BAD_ARGS, MEF_ERROR_INVALID_ARGUMENTS, reterr, "G5", args->object_path,
-                      "takes no objectTypeSpecificArgs");
+        return refuse(CMD_STATUS_MO_NODE_BAD_ARGS, MEF_ERROR_INVALID_ARGUMENTS, reterr, "G5",
+                      args->object_path, "takes no objectTypeSpecificArgs");
     *ret_case = o->then;
     return 0;
 }

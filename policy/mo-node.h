@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "plugin/base/err.h"
+#include "plugin/base/limits.h"
 #include "policy/status.h"
 #include "policy/suites.h"
 
@@ -26,14 +27,14 @@ enum mgmt_definition {
  * links to it, whom it links to. The relatives have none of their own. Texts and lists are malloc'ed, NULL =
  * the attribute is absent. Never a secret: of symmKeyValue only whether it is set. */
 struct mo_snapshot {
-    uint64_t id;                     /* of the tree, never used again */
+    uint64_t id; /* of the tree, never used again */
     enum mgmt_definition definition;
-    char *name, *path;               /* node name; canonical objectPath */
-    int64_t expires;                 /* expirationTime, microseconds; 0 = absent */
+    char *name, *path; /* node name; canonical objectPath */
+    int64_t expires;   /* expirationTime, microseconds; 0 = absent */
     char **labels;
     /* authenticationProfile */
-    uint32_t suid;                   /* 0 = absent */
-    char **suites;                   /* TLSCiphersuites */
+    uint32_t suid; /* 0 = absent */
+    char **suites; /* TLSCiphersuites */
     char *symm_key_id, *key_reg_duration, *my_cert_fingerprint, *raw_pub_key_id;
     char **key_reg_labels;
     bool symm_key_value;
@@ -100,6 +101,12 @@ enum mo_node_case {
 int mo_node_judge(const struct mo_node_args *args, const struct mo_snapshot *n,
                   const struct mo_node_switches *switches, enum mo_node_case *ret_case,
                   struct mef_error *reterr);
+
+/* The one targetID of a key for this profile (3.7): CSE-ID of the parent [registration], CSE-ID part of
+ * containerPath of the parent [dataCollection] (made absolute with sp_id where there is one), fqdn of the
+ * parent [MAFClientRegCfg]. -EINVAL with a sentence: it cannot be derived. */
+int mo_node_target(const struct mo_snapshot *profile, const char *sp_id, char ret[LIMIT_M2M_ID + 1],
+                   struct mef_error *reterr);
 
 /* Transports in use around a profile for suite-rule=transport: ports of its [MAF/MEFClientRegCfg] relatives,
  * schemes of pointOfAccess; or-ed suite_transport. */

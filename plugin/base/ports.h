@@ -72,6 +72,9 @@ struct credential {
     const struct der_list *anchors;
     /* ANONYMOUS: the machine's trust anchors count too; `anchors` may be NULL then. */
     bool system_anchors;
+    /* Label of RFC 5705 (without context) whose output each handshake of the session keeps for exporter(); NULL = none.
+     */
+    const char *export_label;
 };
 
 /* Positive outcomes of the transport calls. */
@@ -155,6 +158,9 @@ struct transport {
     int (*tls_unique)(struct session *s, uint8_t *buf, size_t *len);
     void (*close)(struct session *s); /* NULL is fine */
     bool rebinds; /* http() calls http_request.rebind */
+    /* What credential.export_label gave on the connection that carried the last request, len <= 48 octets; also when that
+     * connection is closed by now. The caller wipes its copy. -ENOTCONN: no request has left. */
+    int (*exporter)(struct session *s, uint8_t *out, size_t len);
 };
 
 /* ---- vault: the token plus the intents in the store (pkcs11/, plugin/vault.c) ------------------------- */
@@ -191,6 +197,10 @@ struct vault {
     int (*find_cert)(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret, struct mef_error *reterr);
     /* A trust anchor that belongs to the [trustAnchorCred] node of this name and goes with it (T15). */
     int (*put_anchor)(void *ctx, const char *node, const struct der *cert, struct mef_error *reterr);
+    /* A symmetric key from a MEF under its key identifier. The row stays an intent, and start-up undoes it, until
+     * tree_port.settle() ties this credential to a node. */
+    int (*put_key)(void *ctx, const char *key_id, const char *owner, const struct secret *key, struct mef_error *reterr);
+    int (*drop_key)(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr);
 };
 
 /* ---- tree: MO nodes, as the loop has them (plugin/tree-port.c) ----------------------------------------- */
@@ -206,8 +216,8 @@ struct tree_port {
                    struct mef_error *reterr);
     /* The outcome of processing node `id`: State and LastStatus (an enum cmd_status) follow from it. `credential`
      * (name as observer.registration() has it) is tied to the node; NULL: what is tied stays. `why`: the sentence of
-     * a failure, NULL = none. Durable when it returns 0; a node that is gone is a success. */
-    int (*settle)(void *ctx, uint64_t id, uint32_t status, const char *credential, const char *why,
+     * a failure, NULL = none. `expires`: of what was tied, microseconds, 0 = not known. Durable when it returns 0; a node that is gone is a success. */
+    int (*settle)(void *ctx, uint64_t id, uint32_t status, const char *credential, int64_t expires, const char *why,
                   const struct wait *wait, struct mef_error *reterr);
 };
 

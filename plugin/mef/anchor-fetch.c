@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* HTTPS GET of a trust anchor with all its limits (mo-tree.md 3.8). The fingerprint protects the content; the server is
- * checked all the same. Thread: a worker. */
+/* HTTPS GET of a trust anchor with all its limits (mo-tree.md 3.8). The fingerprint protects the content; the
+ * server is checked all the same. Thread: a worker. */
 #include "plugin/mef/anchor-fetch.h"
 
 #include <errno.h>
@@ -27,7 +27,8 @@ static size_t count(const char *data, size_t len, const char *word)
     return n;
 }
 
-int anchor_read(const char *data, size_t len, const char *fingerprint, struct der *ret, struct mef_error *reterr)
+int anchor_read(const char *data, size_t len, const char *fingerprint, struct der *ret,
+                struct mef_error *reterr)
 {
     struct fingerprint fp;
     struct der cert = {0};
@@ -45,16 +46,17 @@ int anchor_read(const char *data, size_t len, const char *fingerprint, struct de
         r = -EINVAL;
     if (r < 0) {
         free(cert.data);
-        return r == -ENOMEM ? r : mef_fail(reterr, MEF_ERROR_SERVER_REJECTED,
-                                           "The certificate that was fetched has another fingerprint than '%s'.",
-                                           fingerprint);
+        return r == -ENOMEM ? r
+                            : mef_fail(reterr, MEF_ERROR_SERVER_REJECTED,
+                                       "The certificate that was fetched has another fingerprint than '%s'.",
+                                       fingerprint);
     }
     *ret = cert;
     return 0;
 }
 
-static int get(const struct transport *t, const struct uri *u, const struct credential *with, const struct wait *wait,
-               struct http_response *ret, struct mef_error *reterr)
+static int get(const struct transport *t, const struct uri *u, const struct credential *with,
+               const struct wait *wait, struct http_response *ret, struct mef_error *reterr)
 {
     const struct endpoint at = {.fqdn = u->host, .http_port = u->port ? u->port : 443};
     char path[LIMIT_URI + 2];
@@ -74,8 +76,9 @@ static int get(const struct transport *t, const struct uri *u, const struct cred
     return r;
 }
 
-int anchor_fetch(const struct transport *t, const char *uri, const char *fingerprint, const struct der_list *anchors,
-                 const struct wait *wait, struct der *ret, struct mef_error *reterr)
+int anchor_fetch(const struct transport *t, const char *uri, const char *fingerprint,
+                 const struct der_list *anchors, const struct wait *wait, struct der *ret,
+                 struct mef_error *reterr)
 {
     const struct credential with = {.kind = CREDENTIAL_ANONYMOUS, .anchors = anchors, .system_anchors = true};
     const struct wait within = wait_within(wait, FETCH_SEC * USEC_PER_SEC);
@@ -83,11 +86,12 @@ int anchor_fetch(const struct transport *t, const char *uri, const char *fingerp
     struct uri u;
 
     if (!uri || uri_parse(uri, &u) < 0 || !streq(u.scheme, "https") || !u.host[0] || u.has_userinfo)
-        return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG, "The trust anchor has no https URI to be fetched from.");
+        return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
+                        "The trust anchor has no https URI to be fetched from.");
     int r = get(t, &u, &with, &within, &got, reterr);
     if (r == 0 && got.status != 200)
-        r = mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "'%s' answered HTTP %u; redirects are not followed.", u.host,
-                     got.status);
+        r = mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "'%s' answered HTTP %u; redirects are not followed.",
+                     u.host, got.status);
     if (r == 0)
         r = anchor_read(buf_str(&got.body), got.body.len, fingerprint, ret, reterr);
     http_response_clear(&got);

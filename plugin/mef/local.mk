@@ -13,10 +13,12 @@ libmef_la_SOURCES = \
 	plugin/mef/codec-json.c plugin/mef/codec-json.h \
 	plugin/mef/command-message.c plugin/mef/command-message.h \
 	plugin/mef/journal-states.c plugin/mef/journal-states.h \
+	plugin/mef/key-message.c plugin/mef/key-message.h \
 	plugin/mef/procedure-cert-prov.c \
 	plugin/mef/procedure-command.c \
 	plugin/mef/procedure-dev-cfg.c \
 	plugin/mef/procedure-end.c \
+	plugin/mef/procedure-key.c \
 	plugin/mef/procedure-mo-node.c plugin/mef/mo-node.h \
 	plugin/mef/procedure-registration.c \
 	plugin/mef/reference.c \

@@ -43,7 +43,8 @@ static uint32_t run_key(const struct vault *v, const struct mo_snapshot *n, char
         if (v->has_psk(v->ctx, n->symm_key_id, &there, reterr) < 0)
             return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
         if (!there) {
-            (void)mef_fail(reterr, MEF_ERROR_NOT_FOUND, "The token holds no symmetric key '%s'.", n->symm_key_id);
+            (void)mef_fail(reterr, MEF_ERROR_NOT_FOUND, "The token holds no symmetric key '%s'.",
+                           n->symm_key_id);
             return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
         }
     }
@@ -60,7 +61,8 @@ static uint32_t run_certificate(const struct vault *v, const struct mo_snapshot 
     EVP_PKEY *key = NULL;
 
     if (fingerprint_parse(n->my_cert_fingerprint, &fp) < 0) {
-        (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "myCertFingerprint of '%s' cannot be read.", n->path);
+        (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "myCertFingerprint of '%s' cannot be read.",
+                       n->path);
         return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
     }
     if (v->find_pair(v->ctx, fp.octets, fp.len, &key, &cert, reterr) < 0)
@@ -71,7 +73,8 @@ static uint32_t run_certificate(const struct vault *v, const struct mo_snapshot 
     return *ret_credential ? CMD_STATUS_OK : no_memory(reterr);
 }
 
-/* 8.3.9.9.7, first branch. A certificate that is no CA is taken too; the path validation is what judges it. */
+/* 8.3.9.9.7, first branch. A certificate that is no CA is taken too; the path validation is what judges it.
+ */
 static uint32_t run_anchor(const struct vault *v, const struct mo_snapshot *n, char **ret_credential,
                            struct mef_error *reterr)
 {
@@ -79,7 +82,8 @@ static uint32_t run_anchor(const struct vault *v, const struct mo_snapshot *n, c
     struct der cert = {0};
 
     if (!n->cert_fingerprint || fingerprint_parse(n->cert_fingerprint, &fp) < 0) {
-        (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "certFingerprint of '%s' cannot be read.", n->path);
+        (void)mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "certFingerprint of '%s' cannot be read.",
+                       n->path);
         return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
     }
     if (v->find_cert(v->ctx, fp.octets, fp.len, &cert, reterr) < 0)
@@ -98,11 +102,13 @@ uint32_t mo_node_run_local(const struct vault *v, const struct mo_snapshot *n, e
         return run_certificate(v, n, ret_credential, reterr);
     if (what == MO_NODE_CASE_ANCHOR)
         return run_anchor(v, n, ret_credential, reterr);
-    (void)mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "What '%s' asks for is not built into this version.", n->path);
+    (void)mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "What '%s' asks for is not built into this version.",
+                   n->path);
     return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
 }
 
-/* A tree that does not answer is no status for the MEF: the command stays where it is and is taken up again. */
+/* A tree that does not answer is no status for the MEF: the command stays where it is and is taken up again.
+ */
 static enum outcome tree_failed(struct client *c, int r)
 {
     if (r == -ECANCELED)
@@ -112,14 +118,15 @@ static enum outcome tree_failed(struct client *c, int r)
     return OUT_RETRY;
 }
 
-static enum outcome settle(struct client *c, const struct mo_snapshot *n, uint32_t status, const char *credential)
+static enum outcome settle(struct client *c, const struct mo_snapshot *n, uint32_t status,
+                           const char *credential, int64_t expires)
 {
     struct wait wait = wait_within(&c->wait, TREE_WAIT_SEC * USEC_PER_SEC);
     struct mef_error why = c->error;
 
     c->error = (struct mef_error){0};
-    int r = c->tree.settle(c->tree.ctx, n->id, status, credential, status == CMD_STATUS_OK ? NULL : why.text, &wait,
-                           &c->error);
+    int r = c->tree.settle(c->tree.ctx, n->id, status, credential, expires,
+                           status == CMD_STATUS_OK ? NULL : why.text, &wait, &c->error);
     if (r < 0)
         return tree_failed(c, r);
     c->error = why;
@@ -131,8 +138,8 @@ static struct mo_node_args args_of(const struct client *c, const struct mo_node_
     struct mo_node_args a = {.object_path = f->object_path, .object_type = f->object_type};
 
     if (f->specific)
-        a.specific = mo_node_suid(c->vocabulary, f, &a.suid, NULL) == 0 ? MO_NODE_SPECIFIC_SUID
-                                                                        : MO_NODE_SPECIFIC_BAD;
+        a.specific =
+            mo_node_suid(c->vocabulary, f, &a.suid, NULL) == 0 ? MO_NODE_SPECIFIC_SUID : MO_NODE_SPECIFIC_BAD;
     return a;
 }
 
@@ -166,17 +173,26 @@ static enum outcome process(struct client *c, const struct mo_snapshot *n, enum 
                             uint32_t *ret_csc)
 {
     _cleanup_(freep) char *credential = NULL;
+    int64_t expires = 0;
+    uint32_t status;
     enum outcome o = command_advance(c, JOURNAL_START, 0);
 
     if (o != OUT_OK)
         return o;
     CRASH_POINT(CMD_RUNNING);
-    uint32_t status = mo_node_run_local(&c->vault, n, what, &credential, &c->error);
+    if (what == MO_NODE_CASE_B) {
+        o = key_register(c, n, &status, &credential, &expires);
+        if (o != OUT_OK)
+            return o;
+    } else
+        status = mo_node_run_local(&c->vault, n, what, &credential, &c->error);
     if (status != CMD_STATUS_OK && what == MO_NODE_CASE_ANCHOR && c->error.word == MEF_ERROR_NOT_FOUND)
         status = fetch_anchor(c, n, &credential);
-    o = settle(c, n, status, credential);
+    o = settle(c, n, status, credential, expires);
     if (o == OUT_OK)
         *ret_csc = status;
+    else if (what == MO_NODE_CASE_B && credential)
+        key_forget(c, credential);
     return o;
 }
 
@@ -194,5 +210,5 @@ enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, u
     if (status == 0)
         return process(c, n, what, ret_csc);
     *ret_csc = (uint32_t)status;
-    return n ? settle(c, n, (uint32_t)status, NULL) : OUT_OK;
+    return n ? settle(c, n, (uint32_t)status, NULL, 0) : OUT_OK;
 }

@@ -312,7 +312,7 @@ enum outcome outcome_of(enum request_result r)
     return table[r];
 }
 
-static void error_answer(struct client *c, const struct answer *a)
+void request_error_answer(struct client *c, const struct answer *a)
 {
     char debug[160];
     const char *name = rsc_name(a->rsc);
@@ -324,8 +324,7 @@ static void error_answer(struct client *c, const struct answer *a)
                    name ? name : "", debug[0] ? ": " : "", debug);
 }
 
-/* The one-time changes of 2.3; true: ask again. */
-static bool adapt(struct client *c, uint32_t rsc, bool has_body)
+bool request_adapt(struct client *c, uint32_t rsc, bool has_body)
 {
     bool *const flag = rsc == RSC_RELEASE_VERSION_NOT_SUPPORTED        ? &c->no_rvi
                        : rsc == RSC_NOT_ACCEPTABLE                     ? &c->no_accept
@@ -411,8 +410,8 @@ enum request_result request(struct client *c, struct primitive *p, struct answer
             p->rqi = NULL;
             return result;
         }
-        error_answer(c, ret);
-        if (!adapt(c, ret->rsc, p->body != NULL)) {
+        request_error_answer(c, ret);
+        if (!request_adapt(c, ret->rsc, p->body != NULL)) {
             p->rqi = NULL;
             return result;
         }

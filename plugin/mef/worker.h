@@ -164,6 +164,10 @@ void session_foresee(struct client *c);
  * before. */
 enum request_result request(struct client *c, struct primitive *p, struct answer *ret);
 enum outcome outcome_of(enum request_result r);
+/* The sentence of an answer that is an error. */
+void request_error_answer(struct client *c, const struct answer *a);
+/* The one-time changes of 2.3; true: ask again. */
+bool request_adapt(struct client *c, uint32_t rsc, bool has_body);
 bool rsc_good(uint32_t rsc);
 bool rsc_transient(uint32_t rsc);
 bool rsc_refuses_us(uint32_t rsc); /* 4103, 4106, 4107 */
@@ -202,6 +206,13 @@ enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, u
 
 /* procedure-dev-cfg.c: *ret_csc is filled with OUT_OK. */
 enum outcome dev_cfg_execute(struct client *c, const struct dev_cfg_fields *f, uint32_t *ret_csc);
+
+/* procedure-key.c: a key from the MEF for this profile. OUT_OK with the status; on CMD_STATUS_OK the key is in the token under
+ * *ret_name (malloc'ed), as an intent. */
+enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_t *ret_status, char **ret_name,
+                          int64_t *ret_expires);
+/* It could not be tied to its node: drops it here and, unless cancelled, at the MEF. */
+void key_forget(struct client *c, const char *name);
 
 /* procedure-end.c */
 /* True: it has ended, the record is gone. False: try again at retry_at. */

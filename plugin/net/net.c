@@ -685,6 +685,14 @@ static int session_tls_unique(struct session *s, uint8_t *buf, size_t *len)
     return 0;
 }
 
+static int session_exporter(struct session *s, uint8_t *out, size_t len)
+{
+    if (!s->tls.has_export || len > sizeof s->tls.exported)
+        return -ENOTCONN;
+    memcpy(out, s->tls.exported, len);
+    return 0;
+}
+
 struct transport net_transport(struct net *n)
 {
     return (struct transport){
@@ -694,6 +702,7 @@ struct transport net_transport(struct net *n)
         .http = session_http,
         .tls_unique = session_tls_unique,
         .rebinds = true,
+        .exporter = session_exporter,
         .close = session_close,
     };
 }

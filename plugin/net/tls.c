@@ -124,7 +124,8 @@ int tls_init(struct tls *t, const char *fqdn, const struct credential *with, boo
 
     ERR_set_mark();
     made.fqdn = strdup(fqdn);
-    if (!made.fqdn)
+    made.export_label = with->export_label ? strdup(with->export_label) : NULL;
+    if (!made.fqdn || (with->export_label && !made.export_label))
         r = -ENOMEM;
     else if (with->kind == CREDENTIAL_PSK)
         r = init_psk(&made, with, reterr);
@@ -147,6 +148,8 @@ int tls_init(struct tls *t, const char *fqdn, const struct credential *with, boo
 void tls_clear(struct tls *t)
 {
     free(t->fqdn);
+    free(t->export_label);
+    OPENSSL_cleanse(t->exported, sizeof t->exported);
     free(t->identity);
     secret_free(t->psk);
     X509_free(t->leaf);
@@ -176,7 +179,7 @@ static void note(const SSL *ssl, int where, int ret)
 
     if (where & SSL_CB_HANDSHAKE_START) {
         t->unique_len = 0;
-        t->asked = false;
+        t->asked = t->has_export = false;
     }
     if ((where & SSL_CB_ALERT) && (ret & 0xff) != SSL_AD_CLOSE_NOTIFY) {
         if (where & SSL_CB_READ)
@@ -399,6 +402,14 @@ bool tls_acceptable(struct tls *t, SSL *ssl)
     if (t->kind == CREDENTIAL_CERT && !t->asked) {
         snprintf(t->why, sizeof t->why, "it did not ask for our certificate");
         return false;
+    }
+    if (t->export_label) {
+        t->has_export = SSL_export_keying_material(ssl, t->exported, sizeof t->exported, t->export_label,
+                                                   strlen(t->export_label), NULL, 0, 0) == 1;
+        if (!t->has_export) {
+            snprintf(t->why, sizeof t->why, "no key could be exported from the connection");
+            return false;
+        }
     }
     /* No renegotiation, no resumption: the client's Finished came first (RFC 5929 3.1). */
     t->unique_len = SSL_get_finished(ssl, t->unique, sizeof t->unique);

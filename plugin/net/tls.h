@@ -8,6 +8,8 @@
 
 #include "plugin/base/ports.h"
 
+#define TLS_EXPORT_LEN 48
+
 struct tls {
     enum credential_kind kind;
     char *fqdn; /* lower case */
@@ -28,6 +30,9 @@ struct tls {
     char why[256];              /* what did not satisfy us, "" = nothing */
     uint8_t unique[EVP_MAX_MD_SIZE];
     size_t unique_len; /* 0 = no finished handshake */
+    char *export_label; /* NULL = nothing is exported */
+    uint8_t exported[TLS_EXPORT_LEN];
+    bool has_export;
 };
 
 /* Copies what it needs out of `with`, in the library context of the calling thread. InvalidArguments or

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "pkcs11/token.h"
 #include "policy/fingerprint.h"
 #include "tests/lib/e2e-fixture.h"
 #include "tests/unit/pki.h"
@@ -269,6 +270,195 @@ static gboolean credential_gone(struct e2e *e, void *path)
     return v == NULL;
 }
 
+/* Profiles whose key comes from the MEF, one for each kind of parent. */
+static const char key_tree[] =
+    "{\"format\":1,\"nodes\":["
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-21\",\"attrs\":{\"SUID\":21,\"TLSCiphersuites\":[\"00AE\"],"
+    "\"keyRegDuration\":\"P7D\"},\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-22\",\"attrs\":{\"SUID\":22,\"TLSCiphersuites\":[\"00AE\"],"
+    "\"keyRegDuration\":\"P30D\",\"keyRegLabels\":[\"saef\",\"gw-0042\"]},"
+    "\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-23\",\"attrs\":{\"SUID\":23,\"keyRegDuration\":\"PT1H\"},"
+    "\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
+    "{\"type\":\"MAFClientRegCfg\",\"name\":\"maf2\",\"attrs\":{\"fqdn\":\"maf2.example.net\",\"adminFQDN\":"
+    "\"admin.example.org\",\"httpPort\":8443},\"links\":[\"" A "ap-21\"]},"
+    "{\"type\":\"registration\",\"name\":\"reg2\",\"attrs\":{\"originatorID\":\"/gw-0042\",\"CSE-ID\":"
+    "\"//sp.example.net/in-cse\"},\"links\":[\"" A "ap-22\"]},"
+    "{\"type\":\"dataCollection\",\"name\":\"dc2\",\"attrs\":{\"containerPath\":"
+    "\"//sp.example.net/in-cse/in-name/c\"},\"links\":[\"" A "ap-23\"]}]}";
+
+static void import(struct mo *m, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
+                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    g_assert_no_error(error);
+}
+
+static size_t records(struct mo *m, const char *name)
+{
+    json_t *list = e2e_sim_records(&m->e, name);
+    size_t n = json_array_size(list);
+    json_decref(list);
+    return n;
+}
+
+/* Symmetric keys in the token whose label ends in the MEF's name: the Kpm, and what it registered. */
+static guint mef_keys(struct mo *m)
+{
+    g_autofree char *list = e2e_token_list(&m->e);
+    g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
+    guint n = 0;
+
+    for (char **s = lines; *s; s++)
+        n += strstr(*s, "@mef.example.com") != NULL;
+    return n;
+}
+
+/* The octets of each key that the MEF has are in the token under its identifier; no agent runs. */
+static void assert_same_keys(struct mo *m, size_t expected)
+{
+    struct token_params params = {
+        .uri = m->e.token.uri, .module = m->e.token.module, .pin_file = m->e.token.pin_file};
+    struct token *t = NULL;
+    struct mef_error error = {0};
+    json_t *list = e2e_sim_records(&m->e, "keys"), *one;
+    size_t i;
+
+    g_assert_cmpint(token_new(&params, &t, &error), ==, 0);
+    g_assert_cmpint(token_open(t, &error), ==, 0);
+    g_assert_cmpuint(json_array_size(list), ==, expected);
+    json_array_foreach (list, i, one) {
+        g_autofree char *label = g_strdup_printf("%s@" E2E_FQDN, json_string_value(json_object_get(one, "ri")));
+        gsize n;
+        g_autofree guchar *value = g_base64_decode(json_string_value(json_object_get(one, "kv")), &n);
+        struct secret *mine = NULL;
+        if (token_get_secret(t, label, &mine, &error) < 0)
+            g_error("%s: %s", label, error.text);
+        g_assert_cmpuint(n, ==, 32);
+        g_assert_cmpmem(mine->data, mine->len, value, n);
+        secret_free(mine);
+    }
+    json_decref(list);
+    token_free(t);
+}
+
+static const char *text_of(json_t *o, const char *name)
+{
+    return json_string_value(json_object_get(o, name));
+}
+
+/* MC-38, MC-39, MC-42: the request to the letter over a handshake of its own, the key of both sides the same, tied to the
+ * node, kept over a restart, gone with the registration. */
+static void test_key(void)
+{
+    struct mo m;
+    g_autoptr(GError) error = NULL;
+
+    start(&m, NULL);
+    import(&m, key_tree);
+    g_assert_cmpint(command(&m, A "ap-22", 1, 22), ==, 20);
+    assert_node(&m, PROFILE "ap_2d22", "ready", 20, "MEF_CLIENT_CMD_OK");
+    g_assert_cmpint(command(&m, A "ap-21", 1, 21), ==, 20);
+    g_assert_cmpint(command(&m, A "ap-23", 1, 23), ==, 20);
+
+    json_t *log = sim_log(m.e.sim), *line;
+    size_t i, creates = 0;
+    json_array_foreach (log, i, line) {
+        if (g_strcmp0(text_of(line, "op"), "create") != 0)
+            continue;
+        json_t *body = json_loads(text_of(line, "body"), 0, NULL), *skr = json_object_get(body, "sec:skr");
+        if (skr) {
+            json_int_t connection = json_integer_value(json_object_get(line, "connection"));
+            size_t on_it = 0, k;
+            json_t *other;
+            json_array_foreach (log, k, other)
+                on_it += json_object_get(other, "request") &&
+                         json_integer_value(json_object_get(other, "connection")) == connection;
+            g_assert_cmpuint(on_it, ==, 1);
+            g_assert_null(json_object_get(skr, "kv"));
+            g_assert_cmpstr(text_of(skr, "adfq"), ==, E2E_ADMIN);
+            static const int suids[] = {22, 21, 23};
+            static const char *const targets[] = {"//sp.example.net/in-cse", "maf2.example.net", "//sp.example.net/in-cse"};
+            g_assert_cmpint(json_integer_value(json_object_get(skr, "suid")), ==, suids[creates]);
+            g_assert_cmpuint(json_array_size(json_object_get(skr, "tgis")), ==, 1);
+            g_assert_cmpstr(json_string_value(json_array_get(json_object_get(skr, "tgis"), 0)), ==, targets[creates]);
+            g_assert_cmpuint(json_array_size(json_object_get(skr, "lbl")), ==, creates == 0 ? 2 : 0);
+            creates++;
+        }
+        json_decref(body);
+    }
+    json_decref(log);
+    g_assert_cmpuint(creates, ==, 3);
+
+    e2e_wait_property(&m.e, PROFILE "ap_2d22", "AuthenticationProfile", "Ready", "true");
+    g_autofree char *credential = e2e_get_string(&m.e, PROFILE "ap_2d22", "AuthenticationProfile", "Credential");
+    g_assert_true(g_str_has_suffix(credential, "_40mef_2eexample_2ecom"));
+    g_autofree char *kind = e2e_get_string(&m.e, credential, "Credential", "Kind");
+    g_assert_cmpstr(kind, ==, "key");
+    g_autofree char *origin = e2e_get_string(&m.e, credential, "Credential", "Origin");
+    g_assert_cmpstr(origin, ==, E2E_FQDN);
+
+    g_assert_cmpint(e2e_agent_stop(&m.e, NULL), ==, 0);
+    assert_same_keys(&m, 3);
+    e2e_agent_start_ready(&m.e);
+    e2e_wait_property(&m.e, PROFILE "ap_2d22", "AuthenticationProfile", "Ready", "true");
+    g_assert_cmpuint(mef_keys(&m), ==, 4);
+
+    /* V24: they go with the registration; the Kpm and the key of the MAF stay. */
+    g_autoptr(GVariant) v = e2e_call(&m.e, MO "/MEFClientRegCfg/mef_2eexample_2ecom", "org.mefclient1.Node", "Delete",
+                                     g_variant_new("(a{sv})", NULL), &error);
+    g_assert_no_error(error);
+    e2e_wait(&m.e, "the key to leave the token", credential_gone, credential, 30);
+    g_autofree char *list = e2e_token_list(&m.e);
+    g_assert_nonnull(strstr(list, KEY_ID));
+    stop(&m);
+}
+
+/* MC-41: each field of the answer falsified, each fault: 305, and no key kept on either side. */
+static void test_key_refused(void)
+{
+    static const struct {
+        const char *what;
+        int status, keys; /* that the MEF has afterwards */
+        const char *at;
+    } rows[] = {
+        {"\"do\":\"field\",\"set\":{\"et\":\"20200101T000000\"}", 305, 0},
+        {"\"do\":\"field\",\"remove\":[\"et\"]", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"cr\":\"//m2m.example.com/other\"}", 305, 0},
+        {"\"do\":\"field\",\"remove\":[\"cr\"]", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"adfq\":\"other.example.org\"}", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"suid\":21}", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"tgis\":[\"//sp.example.net/other\"]}", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"tgis\":[]}", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"tgis\":[\"//sp.example.net/in-cse\",\"//sp.example.net/x\"]}", 305, 0},
+        {"\"do\":\"field\",\"set\":{\"ri\":\"a b\"}", 305, 1}, /* what has no name cannot be deleted */
+        {"\"do\":\"body\",\"body\":\"{}\"", 305, 2},
+        {"\"do\":\"status\",\"rsc\":5000", 305, 2},
+        {"\"do\":\"status\",\"status\":403,\"rsc\":4103", 305, 2},
+        {"\"do\":\"drop-after\"", 20, 4}, /* once more, over a new handshake: another key */
+        {"\"do\":\"drop\"", 305, 4, ",\"times\":0"},
+    };
+    struct mo m;
+
+    start(&m, NULL);
+    import(&m, key_tree);
+    guint kept = mef_keys(&m);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *fault =
+            g_strdup_printf("{\"at\":{\"op\":\"create\",\"resource\":\"base\"%s},%s}", rows[i].at ? rows[i].at : "",
+                            rows[i].what);
+        g_test_message("%s", rows[i].what);
+        json_decref(sim_post(m.e.sim, "/sim/faults", fault));
+        g_assert_cmpint(command(&m, A "ap-22", 1, 22), ==, rows[i].status);
+        json_decref(sim_call(m.e.sim, "DELETE", "/sim/faults", NULL, NULL));
+        g_assert_cmpuint(records(&m, "keys"), ==, rows[i].keys);
+        kept += rows[i].status == 20;
+        g_assert_cmpuint(mef_keys(&m), ==, kept);
+    }
+    stop(&m);
+}
+
 static char *pem_of(X509 *x)
 {
     BIO *b = BIO_new(BIO_s_mem());
@@ -391,5 +581,7 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/mo-node/deleted", test_deleted);
     g_test_add_func("/e2e/mo-node/EE-02/by-hand", test_by_hand);
     g_test_add_func("/e2e/mo-node/MC-45/MC-46/anchor", test_anchor);
+    g_test_add_func("/e2e/mo-node/EE-07/MC-38/MC-39/MC-42/key", test_key);
+    g_test_add_func("/e2e/mo-node/MC-41/key-refused", test_key_refused);
     return g_test_run();
 }

@@ -94,6 +94,27 @@ static int vault_put_anchor(void *ctx, const char *node, const struct der *cert,
     return w->key_error ? mef_fail(reterr, (enum mef_error_word)w->key_error, "scripted token failure") : 0;
 }
 
+static int vault_put_key(void *ctx, const char *key_id, const char *owner, const struct secret *key,
+                         struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    if (w->key_error)
+        return mef_fail(reterr, (enum mef_error_word)w->key_error, "scripted token failure");
+    g_hash_table_insert(w->keys, g_strdup(key_id), g_bytes_new(key->data, key->len));
+    return 0;
+}
+
+static int vault_drop_key(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)owner, (void)reterr;
+    g_hash_table_remove(w->keys, key_id);
+    return 0;
+}
+
 static int vault_find_psk(void *ctx, const char *fqdn, char **ret, struct mef_error *reterr)
 {
     (void)ctx, (void)fqdn, (void)ret, (void)reterr;
@@ -509,18 +530,19 @@ static int tree_resolve(void *ctx, const char *object_path, const struct wait *w
     return 0;
 }
 
-static int tree_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, const char *why,
-                       const struct wait *wait, struct mef_error *reterr)
+static int tree_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, int64_t expires,
+                       const char *why, const struct wait *wait, struct mef_error *reterr)
 {
     struct world *w = ctx;
     int r = wait_check(wait);
 
-    if (r < 0 || w->tree_result < 0)
+    if (r < 0 || w->tree_result < 0 || w->settle_result < 0)
         return r < 0 ? r : mef_fail(reterr, MEF_ERROR_TIMED_OUT, "scripted tree failure");
     g_assert_cmpuint(id, ==, w->node->id);
     g_assert_true(!why == (status == CMD_STATUS_OK));
     w->settles++;
     w->settled = status;
+    w->settled_expires = expires;
     g_free(w->settled_credential);
     w->settled_credential = g_strdup(credential);
     g_free(w->settled_why);
@@ -550,6 +572,7 @@ const char *world_attention(struct world *w, const char *reason)
 
 void world_store_init(struct world *w)
 {
+    w->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     w->cmds = g_ptr_array_new_with_free_func(cmd_free);
 }
 
@@ -568,7 +591,9 @@ void world_store_wire(struct world *w, struct mef_client_params *p)
                               vault_drop_owned,
                               vault_has_psk,
                               vault_find_cert,
-                              vault_put_anchor};
+                              vault_put_anchor,
+                              vault_put_key,
+                              vault_drop_key};
     p->tree = (struct tree_port){w, tree_resolve, tree_settle};
     p->journal = (struct journal){
         w, journal_load, journal_save, journal_remove, journal_last, journal_find, journal_save_cmd};

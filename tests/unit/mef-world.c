@@ -15,6 +15,8 @@ struct session {
     struct world *w;
     char *credential;
     bool cert;
+    unsigned number, requests;
+    char *label;
 };
 
 /* ---- clock ------------------------------------------------------------------------------------------- */
@@ -280,6 +282,8 @@ static int transport_open(void *ctx, const struct endpoint *at, const struct cre
     }
     struct session *s = g_new0(struct session, 1);
     s->w = w;
+    s->number = ++w->opens;
+    s->label = g_strdup(with->export_label);
     s->cert = with->kind == CREDENTIAL_CERT;
     s->credential = world_credential_name(with);
     w->anchors = with->anchors ? with->anchors->n : 0;
@@ -317,6 +321,7 @@ static int transport_exchange(struct session *s, const struct primitive *req, co
                               .no_accept = req->no_accept,
                               .at = w->real};
         g_ptr_array_add(w->log, seen);
+        s->requests++;
         w->exchanges++;
         r = w->hook ? w->hook(w, seen, ret) : -1;
         if (r == -1) {
@@ -345,11 +350,24 @@ static int transport_tls_unique(struct session *s, uint8_t *buf, size_t *len)
     return -EOPNOTSUPP;
 }
 
+static int transport_exporter(struct session *s, uint8_t *out, size_t len)
+{
+    g_assert_cmpstr(s->label, ==, "EXPORTER-oneM2M-Bootstrap");
+    g_assert_cmpuint(len, ==, 48);
+    g_assert_cmpuint(s->requests, ==, 1);
+    memset(out, (int)s->number, len);
+    memset(out, 0xee, 16);
+    return 0;
+}
+
 static void transport_close(struct session *s)
 {
     if (!s)
         return;
     s->w->closes++;
+    /* 3.5.3: such a connection carries exactly one request. */
+    g_assert_true(!s->label || s->requests <= 1);
+    g_free(s->label);
     g_free(s->credential);
     g_free(s);
 }
@@ -408,7 +426,7 @@ void world_start(struct world *w)
     struct mef_client_params p = {
         .clock = {w, clock_real, clock_boot, clock_random, clock_sleep},
         .transport = {w, transport_open, transport_exchange, transport_http, transport_tls_unique,
-                      transport_close},
+                      transport_close, false, transport_exporter},
         .settings = &w->settings,
         .config = &w->config,
         .identity = &w->identity,
@@ -485,6 +503,7 @@ void world_free(struct world *w)
     g_free(w->credential);
     g_free(w->client_reg_id);
     g_free(w->last_error);
+    g_hash_table_unref(w->keys);
     g_free(w->settled_credential);
     g_free(w->anchor_owner);
     g_free(w->settled_why);

@@ -74,11 +74,14 @@ struct world {
     unsigned drops, drop_owned;
     const char *key; /* label of a symmetric key besides the KPM, NULL = none */
     int key_error;   /* mef_error_word of has_psk and put_anchor, 0 = fine */
+    GHashTable *keys; /* identifier -> GBytes, of put_key */
+    int64_t settled_expires;
+    unsigned opens; /* sessions; each exports 48 octets of its number */
     GBytes *local_anchor; /* what find_cert gives; borrowed */
     char *anchor_owner;   /* of the last put_anchor */
     /* tree: the one node that there is, at node->path; NULL = none */
     const struct mo_snapshot *node;
-    int tree_result; /* of every call, 0 = works */
+    int tree_result, settle_result; /* of every call, of settle, 0 = works */
     unsigned resolves, settles;
     uint32_t settled; /* status of the last one */
     char *settled_credential, *settled_why;

@@ -196,6 +196,48 @@ static void test_order(void)
     }
 }
 
+/* MC-39 and 3.7. */
+static void test_targets(void)
+{
+    static const struct {
+        uint32_t parent;
+        const char *value, *sp, *target; /* NULL: cannot be derived */
+    } rows[] = {
+        {REG, "//sp.example.net/in-cse", NULL, "//sp.example.net/in-cse"},
+        {REG, "/in-cse", "//SP.example.net", "//sp.example.net/in-cse"},
+        {REG, "/in-cse", NULL, "/in-cse"},
+        {REG, NULL, NULL, NULL},
+        {DC, "//sp.example.net/in-cse/in-name/meter/readings", NULL, "//sp.example.net/in-cse"},
+        {DC, "/in-cse/in-name/c", NULL, "/in-cse"},
+        {DC, "/in-cse/in-name/c", "sp.example.net", "//sp.example.net/in-cse"},
+        {DC, "/in-cse", NULL, "/in-cse"},
+        {DC, "in-name/meter", NULL, NULL},
+        {DC, "//sp.example.net", NULL, NULL},
+        {DC, "//sp.example.net/", NULL, NULL},
+        {DC, "///x/y", NULL, NULL},
+        {DC, "/", NULL, NULL},
+        {DC, "", NULL, NULL},
+        {DC, NULL, NULL, NULL},
+        {MAF, "maf2.example.net", NULL, "maf2.example.net"},
+        {MAF, NULL, NULL, NULL},
+        {MEF, "mef.example.com", NULL, NULL},
+        {0, NULL, NULL, NULL},
+    };
+    static char path[] = "./DCFG/authenticationProfile/ap";
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        char *value = (char *)(uintptr_t)rows[i].value, target[LIMIT_M2M_ID + 1];
+        struct mo_snapshot parent = {.definition = rows[i].parent};
+        struct mo_snapshot n = {.path = path, .parents = &parent, .n_parents = rows[i].parent ? 1 : 0};
+        *(rows[i].parent == REG ? &parent.cse_id : rows[i].parent == DC ? &parent.container_path : &parent.fqdn) = value;
+        g_test_message("row %zu", i);
+        int r = mo_node_target(&n, rows[i].sp, target, NULL);
+        g_assert_cmpint(r == 0, ==, rows[i].target != NULL);
+        if (r == 0)
+            g_assert_cmpstr(target, ==, rows[i].target);
+    }
+}
+
 static void test_names(void)
 {
     enum trust_anchor_rule rule;
@@ -211,6 +253,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/policy/mo-node/MC-31/MC-32/MC-33/MC-34/MC-35/MC-36/cross-product", test_cross_product);
     g_test_add_func("/policy/mo-node/MC-55/order", test_order);
+    g_test_add_func("/policy/mo-node/MC-39/targets", test_targets);
     g_test_add_func("/policy/mo-node/trust-anchor-rule", test_names);
     return g_test_run();
 }
