@@ -40,6 +40,8 @@ struct dm_session {
     sd_event_source *deadline;
     unsigned committing;
     bool committed, commit_failed;
+    bool called_again;
+    uint64_t called; /* CLOCK_MONOTONIC */
 };
 
 struct dm {
@@ -164,11 +166,19 @@ static void on_owner_gone(void *ctx, const char *sender)
         fail(s, MEF_ERROR_DM_UNAVAILABLE, "left the bus in the middle of its session");
 }
 
+static void start(struct dm_session *s);
+
 static void on_started(void *ctx, const struct bus_answer *a)
 {
     struct dm_session *s = ctx;
 
     s->call = NULL;
+    /* A client that is started by the bus may have been about to leave when the call reached it: the bus then answers at
+     * once that there will be no reply, and starts it again for the next call. */
+    if (a->r == -ETIMEDOUT && !s->called_again && now_monotonic() - s->called < START_MS / 2 * USEC_PER_MSEC) {
+        s->called_again = true;
+        return start(s);
+    }
     if (a->r < 0)
         return fail(s, MEF_ERROR_DM_UNAVAILABLE, "('%s') began no session: %.300s", s->client.bus_name,
                     a->err->text[0] ? a->err->text : strerror(-a->r));
@@ -244,6 +254,7 @@ static void start(struct dm_session *s)
                                   .ctx = s};
     int r = make_options(s, &options);
 
+    s->called = now_monotonic();
     if (r == 0)
         r = bus_remote_call(s->dm->p.bus, &to, &s->call, "ussa{sv}", e->protocol, e->uri, e->fqdn, &options);
     bus_dict_clear(&options);

@@ -6,6 +6,7 @@
  *
  * The script has a command a line, its words quoted as in a shell; '#' begins a comment:
  *   refuse ERROR TEXT           answers StartSession with that error
+ *   vanish-once                 dies instead of answering StartSession, unless the log says that it did
  *   path PATH                   names the session so (the default: /session/N)
  *   begin [PATH]                Tree.Begin in the session, or in the one with that path
  *   begin-plain                 Tree.Begin without a session
@@ -202,7 +203,8 @@ static gboolean step(void)
     const char *line = session.lines && session.lines[session.next] ? session.lines[session.next++] : NULL;
     if (!line)
         return FALSE;
-    if (!g_shell_parse_argv(line, &n, &words, NULL) || strcmp(words[0], "refuse") == 0 || strcmp(words[0], "path") == 0)
+    if (!g_shell_parse_argv(line, &n, &words, NULL) || strcmp(words[0], "refuse") == 0 || strcmp(words[0], "path") == 0 ||
+        strcmp(words[0], "vanish-once") == 0)
         return TRUE; /* nothing on it, or done already */
     if (strcmp(words[0], "finish") == 0 && n == 4) {
         finished(session.path, words[1], (guint)atoi(words[2]), words[3]);
@@ -242,6 +244,15 @@ static gboolean on_idle(gpointer data)
     return step();
 }
 
+static void vanish_once(void)
+{
+    g_autofree char *log = NULL;
+    if (g_file_get_contents(log_file, &log, NULL, NULL) && strstr(log, "vanish"))
+        return;
+    say("vanish");
+    raise(SIGKILL);
+}
+
 static void start(GVariant *params, GDBusMethodInvocation *invocation)
 {
     g_autofree char *text = NULL, *options = NULL;
@@ -261,6 +272,8 @@ static void start(GVariant *params, GDBusMethodInvocation *invocation)
         gint n = 0;
         if (!g_shell_parse_argv(*l, &n, &words, NULL))
             continue;
+        if (strcmp(words[0], "vanish-once") == 0)
+            vanish_once();
         if (strcmp(words[0], "refuse") == 0 && n == 3)
             return g_dbus_method_invocation_return_dbus_error(invocation, words[1], words[2]);
         if (strcmp(words[0], "path") == 0 && n == 2) {

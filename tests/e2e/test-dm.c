@@ -397,6 +397,9 @@ static void test_activation(void)
     g_assert_cmpint(run(&d, "begin\n" ADD_PROFILE "commit\nfinish ok 0 ''\nexit 0\n"), ==, 20);
     g_assert_true(resolves(&d, PROFILE));
     g_assert_cmpint(run(&d, "finish ok 0 ''\nexit 0\n"), ==, 20);
+    /* One that leaves as the call reaches it is started once more. */
+    g_assert_cmpint(run(&d, "vanish-once\nfinish ok 0 ''\nexit 0\n"), ==, 20);
+    wait_said(&d, "vanish");
     down(&d);
 }
 
