@@ -431,7 +431,7 @@ gboolean cells_run(struct cells *c, unsigned fault, char **ret_seen)
     if (c->e.agent)
         judge_end(&t, reached, why);
     if (strchr("as", t.letter) && c->e.agent) { /* it forgets at its start what it had to leave out */
-        e2e_agent_kill(&c->e);
+        complain(why, e2e_agent_stop(&c->e, NULL) != 0, "the agent ended badly");
         e2e_agent_start_ready(&c->e);
     }
 end:;
@@ -461,13 +461,16 @@ void cells_open(struct cells *c, unsigned message)
     e2e_wait_idle(&c->e, c->reg);
 }
 
-void cells_close(struct cells *c)
+int cells_close(struct cells *c)
 {
-    if (c->e.agent)
-        e2e_agent_kill(&c->e);
+    /* Not killed: a sanitizer speaks at its end. */
+    int status = c->e.agent ? e2e_agent_stop(&c->e, NULL) : -1;
+    if (status > 0)
+        e2e_dump(&c->e);
     e2e_down(&c->e);
     g_free(c->reg);
     g_free(c->job);
     g_free(c->factory);
     memset(c, 0, sizeof *c);
+    return status;
 }

@@ -16,7 +16,8 @@ struct cells {
 };
 
 void cells_open(struct cells *c, unsigned message);
-void cells_close(struct cells *c);
+/* The exit status of the agent; -1 when it did not run any more. */
+int cells_close(struct cells *c);
 /* Tries one cell; what was seen goes to *ret_seen (g_free). FALSE: not as expected. Whatever came of it, the
  * next cell finds the client in order. */
 gboolean cells_run(struct cells *c, unsigned fault, char **ret_seen);

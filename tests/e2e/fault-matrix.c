@@ -28,7 +28,11 @@ static int run_message(unsigned message, const char *only)
                      ok ? "ok" : "bad", seen);
         (void)fflush(stdout);
     }
-    cells_close(&c);
+    int status = cells_close(&c);
+    if (status != 0) {
+        bad++;
+        (void)printf("-\t%s\tbad\tthe agent ended with %d\n", fault_message_get(message)->name, status);
+    }
     return bad ? 1 : 0;
 }
 
@@ -52,11 +56,16 @@ static struct part start(const char *program, const char *message)
 static unsigned copy(struct part *p, unsigned *ret_cells)
 {
     char line[2048];
-    unsigned good = 0, cells = 0;
+    unsigned good = 0, cells = 0, ended_badly = 0;
     rewind(p->out);
     while (fgets(line, sizeof line, p->out)) {
         if (!strchr(line, '\t'))
             continue;
+        if (line[0] == '-') { /* not a cell, but something to say */
+            ended_badly = 1;
+            (void)fputs(line, stdout);
+            continue;
+        }
         cells++;
         good += strstr(line, "\tok\t") != NULL;
         (void)fputs(line, stdout);
@@ -64,7 +73,7 @@ static unsigned copy(struct part *p, unsigned *ret_cells)
     (void)fclose(p->out);
     (void)fflush(stdout);
     *ret_cells = cells;
-    return good;
+    return good - (good ? ended_badly : 0);
 }
 
 static unsigned cells_of(unsigned message)

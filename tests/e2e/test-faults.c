@@ -52,7 +52,7 @@ static void test_subset(gconstpointer data)
                 g_test_fail();
         }
     g_assert_cmpuint(tried, ==, wanted);
-    cells_close(&c);
+    g_assert_cmpint(cells_close(&c), ==, 0);
 }
 
 int main(int argc, char **argv)
