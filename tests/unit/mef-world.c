@@ -430,6 +430,7 @@ void world_start(struct world *w)
         .settings = &w->settings,
         .config = &w->config,
         .identity = &w->identity,
+        .dm = w->dm,
     };
     world_store_wire(w, &p);
     g_assert_cmpint(mef_client_new(&p, &w->client, &e), ==, 0);

@@ -111,6 +111,7 @@ struct world {
     unsigned event_count[EVENT_MAX_];
     GPtrArray *transactions;
     /* client */
+    struct dm_port dm; /* zero: none; set before world_start() */
     struct client *client;
     struct identity identity;
     struct mef_settings settings;
