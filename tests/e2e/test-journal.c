@@ -14,7 +14,14 @@
 
 static GPid journald;
 
-static void start_journald(void)
+static gboolean has_files(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    return dir && g_dir_read_name(dir);
+}
+
+/* False: it ends by itself, as it does where there are no cgroups. */
+static gboolean start_journald(void)
 {
     char *argv[] = {(char *)JOURNALD, NULL};
     GError *error = NULL;
@@ -23,12 +30,13 @@ static void start_journald(void)
                   NULL, &journald, &error);
     g_assert_no_error(error);
     gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
-    while (!g_file_test("/run/systemd/journal/socket", G_FILE_TEST_EXISTS) ||
-           !g_file_test("/run/systemd/journal/stdout", G_FILE_TEST_EXISTS)) {
-        g_assert_cmpint(waitpid(journald, NULL, WNOHANG), ==, 0);
+    while (!g_file_test("/run/systemd/journal/socket", G_FILE_TEST_EXISTS) || !has_files("/run/log/journal")) {
+        if (waitpid(journald, NULL, WNOHANG) != 0)
+            return FALSE;
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_usleep(10000);
     }
+    return TRUE;
 }
 
 /* Entries of the journal that match, as JSON objects (new reference). */
@@ -166,11 +174,19 @@ static void test_refused_caller(void)
     e2e_down(&e);
 }
 
+static void test_no_journald(void)
+{
+    g_test_skip("systemd-journald ends at once here (it needs cgroups)");
+}
+
 /* In the namespace: a /run and an /etc of our own. */
 static int run_inside(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    start_journald();
+    if (!start_journald()) {
+        g_test_add_func("/e2e/journal/DC-05/story-of-an-exchange", test_no_journald);
+        return g_test_run();
+    }
     g_test_add_func("/e2e/journal/DC-05/DC-03/story-of-an-exchange", test_story);
     g_test_add_func("/e2e/journal/DC-05/refused-change", test_refused_caller);
     int r = g_test_run();
@@ -189,7 +205,7 @@ int main(int argc, char **argv)
 {
     static const char script[] =
         "set -e; t=$1; shift; mount -t tmpfs tmpfs /run; mkdir -p /run/systemd/journal /run/log/journal; "
-        "cp -a /etc \"$t/etc\"; [ -s \"$t/etc/machine-id\" ] || printf '%032x\\n' 7 >\"$t/etc/machine-id\"; "
+        "cp -a /etc \"$t/etc\"; grep -Eqx '[0-9a-f]{32}' \"$t/etc/machine-id\" 2>/dev/null || printf '%032x\\n' 7 >\"$t/etc/machine-id\"; "
         "mkdir -p \"$t/etc/systemd\"; printf '[Journal]\\nStorage=volatile\\nRateLimitIntervalSec=0\\nReadKMsg=no\\n' "
         ">\"$t/etc/systemd/journald.conf\"; mount --bind \"$t/etc\" /etc; exec \"$@\"";
 
