@@ -57,7 +57,7 @@ static void start(struct mo *m, const char *config)
     g_autofree char *fingerprint = e2e_make_certificate(&m->e, E2E_SAN);
     g_autofree char *text = g_strdup_printf(tree, fingerprint);
     e2e_agent_start_ready(&m->e);
-    g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
                                      g_variant_new("(sa{sv})", text, NULL), &error);
     g_assert_no_error(error);
     m->reg = e2e_add_mef(&m->e);
@@ -98,7 +98,7 @@ static int command(struct mo *m, const char *path, int type, int suid)
                         path, type, obsa);
 
     json_decref(sim_post(m->e.sim, "/sim/commands", post));
-    g_autoptr(GVariant) v = e2e_call(&m->e, m->reg, "org.mefclient1.Registration", "Poll",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, m->reg, "org.mefclient1.Registration", "Poll",
                                      g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     e2e_wait_reports(&m->e, m->serial);
@@ -204,7 +204,7 @@ static guint32 process(struct mo *m, const char *path, guint32 suid, guint32 typ
         g_variant_builder_add(&b, "{sv}", "SUID", g_variant_new_uint32(suid));
     if (type)
         g_variant_builder_add(&b, "{sv}", "objectTypeID", g_variant_new_uint32(type));
-    g_autoptr(GVariant) v = e2e_call(&m->e, path, "org.mefclient1.Node", "Process",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, path, "org.mefclient1.Node", "Process",
                                      g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
     g_assert_no_error(error);
     g_variant_get(v, "(u&s)", &code, &name);
@@ -255,7 +255,7 @@ static void test_deleted(void)
 
     start(&m, NULL);
     g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 20);
-    g_autoptr(GVariant) v = e2e_call(&m.e, PROFILE "ap_2d11", "org.mefclient1.Node", "Delete",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m.e, PROFILE "ap_2d11", "org.mefclient1.Node", "Delete",
                                      g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 300);
@@ -266,7 +266,7 @@ static void test_deleted(void)
 
 static gboolean credential_gone(struct e2e *e, void *path)
 {
-    g_autoptr(GVariant) v = e2e_get(e, path, "Credential", "Kind");
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_get(e, path, "Credential", "Kind");
     return v == NULL;
 }
 
@@ -290,7 +290,7 @@ static const char key_tree[] =
 static void import(struct mo *m, const char *text)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
                                      g_variant_new("(sa{sv})", text, NULL), &error);
     g_assert_no_error(error);
 }
@@ -406,7 +406,7 @@ static void test_key(void)
     g_assert_cmpuint(mef_keys(&m), ==, 4);
 
     /* V24: they go with the registration; the Kpm and the key of the MAF stay. */
-    g_autoptr(GVariant) v = e2e_call(&m.e, MO "/MEFClientRegCfg/mef_2eexample_2ecom", "org.mefclient1.Node", "Delete",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m.e, MO "/MEFClientRegCfg/mef_2eexample_2ecom", "org.mefclient1.Node", "Delete",
                                      g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     e2e_wait(&m.e, "the key to leave the token", credential_gone, credential, 30);
@@ -480,12 +480,12 @@ static void trust(struct mo *m, const char *pem)
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&b, "{sv}", "Name", g_variant_new_string("web"));
-    g_autoptr(GVariant) added = e2e_call(&m->e, MO, "org.mefclient1.Tree", "AddTrustAnchor",
+    G_GNUC_UNUSED g_autoptr(GVariant) added = e2e_call(&m->e, MO, "org.mefclient1.Tree", "AddTrustAnchor",
                                          g_variant_new("(sa{sv})", pem, &b), &error);
     g_assert_no_error(error);
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&b, "{sv}", "mgmtLink", g_variant_new_strv(links, -1));
-    g_autoptr(GVariant) set =
+    G_GNUC_UNUSED g_autoptr(GVariant) set =
         e2e_call(&m->e, PROFILE "mef_2eexample_2ecom_2dcert", "org.mefclient1.Node", "Set",
                  g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
     g_assert_no_error(error);
@@ -529,7 +529,7 @@ static void test_anchor(void)
         "\"ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU\",\"URI\":"
         "\"https://pki.example.org:%u/root.pem\"},\"links\":[]}]}",
         fingerprint, p->port, p->port);
-    g_autoptr(GVariant) v = e2e_call(&m.e, MO, "org.mefclient1.Tree", "Import",
+    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m.e, MO, "org.mefclient1.Tree", "Import",
                                      g_variant_new("(sa{sv})", text, NULL), &error);
     g_assert_no_error(error);
     m.reg = e2e_add_mef_by_certificate(&m.e, ours);
@@ -555,7 +555,7 @@ static void test_anchor(void)
     bad = e2e_get_string(&m.e, MO "/trustAnchorCred/bad", "TrustAnchorCred", "State");
     g_assert_cmpstr(bad, ==, "absent");
     /* It goes with its node (T15). */
-    g_autoptr(GVariant) gone = e2e_call(&m.e, MO "/trustAnchorCred/good", "org.mefclient1.Node", "Delete",
+    G_GNUC_UNUSED g_autoptr(GVariant) gone = e2e_call(&m.e, MO "/trustAnchorCred/good", "org.mefclient1.Node", "Delete",
                                         g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     e2e_wait(&m.e, "the trust anchor to leave the token", credential_gone, credential, 30);

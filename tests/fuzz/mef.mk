@@ -9,3 +9,8 @@ tests_fuzz_fuzz_registration_answer_SOURCES = tests/fuzz/fuzz-registration-answe
 tests_fuzz_fuzz_registration_answer_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_registration_answer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_registration_answer_LDADD = libmef.la libcert.la libpolicy.la libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz-key-answer
+tests_fuzz_fuzz_key_answer_SOURCES = tests/fuzz/fuzz-key-answer.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_key_answer_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_key_answer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_key_answer_LDADD = libmef.la libcert.la libpolicy.la libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS)

@@ -11,6 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #include "tests/fuzz/fuzz-registration-answer.c"
 #undef LLVMFuzzerTestOneInput
 
+#define LLVMFuzzerTestOneInput fuzz_key_answer
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz-key-answer.c"
+#undef LLVMFuzzerTestOneInput
+
 static void replay(const char *target, int (*fuzz)(const uint8_t *, size_t))
 {
     g_autofree char *path = g_build_filename(TOP_SRCDIR, "tests", "fuzz", "seeds", target, NULL);
@@ -42,10 +47,16 @@ static void test_registration(void)
     replay("fuzz-registration-answer", fuzz_registration_answer);
 }
 
+static void test_key(void)
+{
+    replay("fuzz-key-answer", fuzz_key_answer);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mef/seeds/command", test_command);
     g_test_add_func("/mef/seeds/registration-answer", test_registration);
+    g_test_add_func("/mef/seeds/key-answer", test_key);
     return g_test_run();
 }
