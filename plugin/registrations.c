@@ -197,19 +197,21 @@ int registration_put_command(struct registration *r, struct cmd_record *rec)
     r->commands[r->n_commands++] = c;
     int e = command_export(c);
     if (r->n_commands > LIMIT_COMMANDS_KEPT) {
-        command_free(r->commands[0]);
+        struct shown_command *oldest = r->commands[0];
         r->n_commands--;
         memmove(r->commands, r->commands + 1, r->n_commands * sizeof *r->commands);
+        command_free(oldest);
     }
     return e;
 }
 
 static void registration_free(struct registration *r)
 {
-    for (size_t i = 0; i < r->n_commands; i++)
-        command_free(r->commands[i]);
-    free(r->commands);
+    /* Removing an object tells the changes that wait, ours too: what is freed must not be in the model any more. */
+    while (r->n_commands > 0)
+        command_free(r->commands[--r->n_commands]);
     bus_object_remove(r->object);
+    free(r->commands);
     mef_client_free(r->client);
     mef_reg_config_clear(&r->config);
     reg_record_clear(&r->rec);

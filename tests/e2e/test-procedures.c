@@ -306,6 +306,38 @@ static void test_expired_while_away(void)
     e2e_down(&e);
 }
 
+static gboolean is_gone(struct e2e *e, void *registration)
+{
+    g_autofree char *state = e2e_get_string(e, registration, "Registration", "State");
+    return *state == '\0';
+}
+
+/* A registration goes while changes of it wait to be told: nothing that was freed is read for them. The
+ * allocator overwrites what is freed, so that it would show; whether changes wait is a matter of time, hence
+ * the rounds. */
+static void test_deleted_while_it_changes(void)
+{
+    struct e2e e;
+    e2e_up(&e,
+           "{\"commands\":[{\"ccid\":9,\"args\":{}},{\"ccid\":9,\"args\":{}}],\"retryDuration\":\"PT10M\"}");
+    g_ptr_array_add(e.agent_env, g_strdup("MALLOC_PERTURB_=85"));
+    e2e_agent_start_ready(&e);
+    for (int i = 0; i < 20; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *reg = e2e_add_mef(&e);
+        if (i % 3 != 0) /* sooner or later in its exchange */
+            e2e_wait_property(&e, reg, "Registration", "State", "registered");
+        else
+            e2e_wait_idle(&e, reg);
+        g_autoptr(GVariant) reply =
+            e2e_call(&e, "/org/mefclient1/mo/MEFClientRegCfg/mef_2eexample_2ecom", "org.mefclient1.Node",
+                     "Delete", g_variant_new("(a{sv})", NULL), &error);
+        g_assert_no_error(error);
+        e2e_wait(&e, "the registration is gone", is_gone, reg, E2E_WAIT_S);
+    }
+    e2e_down(&e);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -314,5 +346,6 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/procedures/EE-23/MC-02/renewal-with-report-owed", test_renewal_with_report_owed);
     g_test_add_func("/e2e/procedures/MC-01/expired", test_expired);
     g_test_add_func("/e2e/procedures/MC-01/expired-while-away", test_expired_while_away);
+    g_test_add_func("/e2e/procedures/deleted-while-it-changes", test_deleted_while_it_changes);
     return g_test_run();
 }
