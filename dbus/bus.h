@@ -201,9 +201,9 @@ void bus_sender_unwatch(struct bus_sender_watch *w); /* NULL is fine */
 
 /* What a call of ours brought. Everything in it lives until `done` returns. */
 struct bus_answer {
-    /* 0; -ETIMEDOUT: silence; -ENOENT: nobody has the name and nobody can be started for it; -EOPNOTSUPP: no such
-     * method, object or interface; -EACCES: the bus does not let us; -EREMOTEIO: another error reply; -EPROTO: the
-     * answer has another form; -ENOTCONN: the connection went away; -ENOMEM. */
+    /* 0; -ETIMEDOUT: silence; -ENOENT: nobody has the name and nobody can be started for it; -EOPNOTSUPP: no
+     * such method, object or interface; -EACCES: the bus does not let us; -EREMOTEIO: another error reply;
+     * -EPROTO: the answer has another form; -ENOTCONN: the connection went away; -ENOMEM. */
     int r;
     const struct mef_error *err; /* a sentence when r < 0 */
     const char *sender;          /* unique name of who answered */
@@ -216,28 +216,32 @@ struct bus_remote {
     const char *out; /* the signature that the answer must have, NULL is "" */
     int timeout_ms;
     bool no_start; /* do not start the service */
-    /* Called once from the loop unless the call is cancelled; never from in here. NULL: no answer is wanted. */
+    /* Called once from the loop unless the call is cancelled; never from in here. NULL: no answer is wanted.
+     */
     void (*done)(void *ctx, const struct bus_answer *a);
     void *ctx;
 };
 
 struct bus_remote_call;
-/* Calls a method; the bus starts the service if it can. Arguments as bus_write(). *ret (may be NULL) is valid until
- * `done` is called. -EINVAL (name, path), -ENOTCONN, -ENOMEM, -EPROTO. */
-int bus_remote_call(struct bus *b, const struct bus_remote *to, struct bus_remote_call **ret, const char *in, ...);
+/* Calls a method; the bus starts the service if it can. Arguments as bus_write(). *ret (may be NULL) is valid
+ * until `done` is called. -EINVAL (name, path), -ENOTCONN, -ENOMEM, -EPROTO. */
+int bus_remote_call(struct bus *b, const struct bus_remote *to, struct bus_remote_call **ret, const char *in,
+                    ...);
 void bus_remote_cancel(struct bus_remote_call *c); /* NULL is fine */
 
 struct bus_name_question;
-/* Asks whether the name is owned or could be started. `done` comes once, from the loop (or not at all after the
- * cancel); a lost connection is a no. -EINVAL, -ENOTCONN, -ENOMEM. */
+/* Asks whether the name is owned or could be started. `done` comes once, from the loop (or not at all after
+ * the cancel); a lost connection is a no. -EINVAL, -ENOTCONN, -ENOMEM. */
 int bus_name_there(struct bus *b, const char *name, void (*done)(void *ctx, bool there), void *ctx,
                    struct bus_name_question **ret);
 void bus_name_cancel(struct bus_name_question *q); /* NULL is fine */
 
 struct bus_listener;
-/* Signals of that name and signature, from whoever sends them: `fn` judges the sender (a unique name). Survives the
- * loss of the connection. Free it before the bus. One listener for each (interface, member). -ENOMEM. */
+/* Signals of that name and signature, from whoever sends them: `fn` judges the sender (a unique name).
+ * Survives the loss of the connection. Free it before the bus. One listener for each (interface, member).
+ * -ENOMEM. */
 int bus_listen(struct bus *b, const char *interface, const char *member, const char *sig,
-               void (*fn)(void *ctx, const char *sender, const char *path, const struct bus_value *arg, size_t n), void *ctx,
-               struct bus_listener **ret);
+               void (*fn)(void *ctx, const char *sender, const char *path, const struct bus_value *arg,
+                          size_t n),
+               void *ctx, struct bus_listener **ret);
 void bus_unlisten(struct bus_listener *l); /* NULL is fine */

@@ -305,7 +305,8 @@ static DBusHandlerResult on_message(DBusConnection *c, DBusMessage *m, void *dat
         bus_call_arrived(b, m);
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_SIGNAL && b->phase >= PHASE_NAMING && bus_listeners_hear(b, m))
+    if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_SIGNAL && b->phase >= PHASE_NAMING &&
+        bus_listeners_hear(b, m))
         return DBUS_HANDLER_RESULT_HANDLED;
     if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS))
         return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;

@@ -187,5 +187,5 @@ void bus_peer_gone(struct bus *b, const char *name);
 void bus_peers_drop(struct bus *b);
 
 /* remote.c */
-void bus_listeners_match(struct bus *b);                 /* on a fresh connection */
-bool bus_listeners_hear(struct bus *b, DBusMessage *m);  /* a signal; true: it was for us */
+void bus_listeners_match(struct bus *b);                /* on a fresh connection */
+bool bus_listeners_hear(struct bus *b, DBusMessage *m); /* a signal; true: it was for us */

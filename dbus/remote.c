@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls of ours to other services, and signals that we wait for (the DM clients of design.md 4). What comes back is read
- * into the bounded values of value.h before anybody sees it. Ownership: a call frees itself when it is answered or
- * cancelled; a watch is its owner's. Thread: the loop's. */
+/* Calls of ours to other services, and signals that we wait for (the DM clients of design.md 4). What comes
+ * back is read into the bounded values of value.h before anybody sees it. Ownership: a call frees itself when
+ * it is answered or cancelled; a watch is its owner's. Thread: the loop's. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -29,10 +29,10 @@ static int error_of(DBusMessage *reply, struct mef_error *err)
         const char *name;
         int r;
     } known[] = {
-        {DBUS_ERROR_NO_REPLY, -ETIMEDOUT},         {DBUS_ERROR_TIMEOUT, -ETIMEDOUT},
-        {DBUS_ERROR_TIMED_OUT, -ETIMEDOUT},        {DBUS_ERROR_SERVICE_UNKNOWN, -ENOENT},
-        {DBUS_ERROR_NAME_HAS_NO_OWNER, -ENOENT},   {DBUS_ERROR_SPAWN_SERVICE_NOT_FOUND, -ENOENT},
-        {DBUS_ERROR_UNKNOWN_METHOD, -EOPNOTSUPP},  {DBUS_ERROR_UNKNOWN_OBJECT, -EOPNOTSUPP},
+        {DBUS_ERROR_NO_REPLY, -ETIMEDOUT},           {DBUS_ERROR_TIMEOUT, -ETIMEDOUT},
+        {DBUS_ERROR_TIMED_OUT, -ETIMEDOUT},          {DBUS_ERROR_SERVICE_UNKNOWN, -ENOENT},
+        {DBUS_ERROR_NAME_HAS_NO_OWNER, -ENOENT},     {DBUS_ERROR_SPAWN_SERVICE_NOT_FOUND, -ENOENT},
+        {DBUS_ERROR_UNKNOWN_METHOD, -EOPNOTSUPP},    {DBUS_ERROR_UNKNOWN_OBJECT, -EOPNOTSUPP},
         {DBUS_ERROR_UNKNOWN_INTERFACE, -EOPNOTSUPP}, {DBUS_ERROR_ACCESS_DENIED, -EACCES},
     };
     DBusError e = DBUS_ERROR_INIT;
@@ -47,13 +47,15 @@ static int error_of(DBusMessage *reply, struct mef_error *err)
     return r;
 }
 
-static int read_values(DBusMessage *m, const char *sig, struct bus_value **ret, size_t *ret_n, struct mef_error *reterr)
+static int read_values(DBusMessage *m, const char *sig, struct bus_value **ret, size_t *ret_n,
+                       struct mef_error *reterr)
 {
     int n = bus_signature_readable(sig);
     DBusMessageIter it;
 
     if (n < 0 || !dbus_message_has_signature(m, sig)) {
-        (void)mef_fail(reterr, MEF_ERROR_DM_UNAVAILABLE, "it sent '%.80s' where '%s' is due", dbus_message_get_signature(m), sig);
+        (void)mef_fail(reterr, MEF_ERROR_DM_UNAVAILABLE, "it sent '%.80s' where '%s' is due",
+                       dbus_message_get_signature(m), sig);
         return -EPROTO;
     }
     struct bus_value *v = calloc((size_t)n + 1, sizeof *v);
@@ -87,8 +89,9 @@ static void on_remote(void *ctx, DBusMessage *reply)
     if (reply) {
         const char *sender = dbus_message_get_sender(reply);
         a.sender = sender ? sender : "";
-        a.r = dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR ? error_of(reply, &err)
-                                                                     : read_values(reply, c->out, &v, &a.n, &err);
+        a.r = dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR
+                  ? error_of(reply, &err)
+                  : read_values(reply, c->out, &v, &a.n, &err);
     } else {
         (void)mef_fail(&err, MEF_ERROR_DM_UNAVAILABLE, "the connection to the bus was lost");
     }
@@ -99,7 +102,8 @@ static void on_remote(void *ctx, DBusMessage *reply)
     remote_free(c);
 }
 
-int bus_remote_call(struct bus *b, const struct bus_remote *to, struct bus_remote_call **ret, const char *in, ...)
+int bus_remote_call(struct bus *b, const struct bus_remote *to, struct bus_remote_call **ret, const char *in,
+                    ...)
 {
     struct bus_remote_call *c;
     struct bus_writer w;
@@ -180,7 +184,8 @@ static void on_activatable(void *ctx, DBusMessage *reply)
     bool there = false;
 
     if (reply && dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_METHOD_RETURN &&
-        dbus_message_get_args(reply, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &names, &n, DBUS_TYPE_INVALID)) {
+        dbus_message_get_args(reply, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &names, &n,
+                              DBUS_TYPE_INVALID)) {
         for (int i = 0; i < n; i++)
             there = there || streq(names[i], q->name);
         dbus_free_string_array(names);
@@ -217,7 +222,8 @@ int bus_name_there(struct bus *b, const char *name, void (*done)(void *ctx, bool
         return -ENOTCONN;
     q = calloc(1, sizeof *q);
     DBusMessage *m = bus_driver_call("NameHasOwner");
-    if (q && m && (q->name = strdup(name)) && dbus_message_append_args(m, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID)) {
+    if (q && m && (q->name = strdup(name)) &&
+        dbus_message_append_args(m, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID)) {
         q->bus = b;
         q->done = done;
         q->ctx = ctx;
@@ -291,8 +297,9 @@ static void listener_free(struct bus_listener *l)
 }
 
 int bus_listen(struct bus *b, const char *interface, const char *member, const char *sig,
-               void (*fn)(void *ctx, const char *sender, const char *path, const struct bus_value *arg, size_t n), void *ctx,
-               struct bus_listener **ret)
+               void (*fn)(void *ctx, const char *sender, const char *path, const struct bus_value *arg,
+                          size_t n),
+               void *ctx, struct bus_listener **ret)
 {
     struct bus_listener *l = calloc(1, sizeof *l);
 

@@ -249,10 +249,12 @@ static int clear_halves(struct token *t, const uint8_t *id, size_t id_len, struc
 }
 
 /* A token that keeps its objects in files (SoftHSM) writes one in several steps. A process that is killed in
- * between leaves an object without the part that makes it one: 1 = such a ruin, 0 = not; negative = failed. */
+ * between leaves an object without the part that makes it one: 1 = such a ruin, 0 = not; negative = failed.
+ */
 static int is_ruin(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
 {
-    static const CK_ATTRIBUTE_TYPE substance[] = {CKA_EC_POINT, CKA_EC_PARAMS, CKA_MODULUS, CKA_PRIME, CKA_VALUE};
+    static const CK_ATTRIBUTE_TYPE substance[] = {CKA_EC_POINT, CKA_EC_PARAMS, CKA_MODULUS, CKA_PRIME,
+                                                  CKA_VALUE};
     bool curve = false;
 
     for (size_t i = 0; i < ELEMENTS(substance); i++) {
@@ -263,7 +265,8 @@ static int is_ruin(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr
             return r;
         if (r < 0 || len == 0)
             continue;
-        /* Of a curve alone: a private key may well not show more, a public one is nothing without its point. */
+        /* Of a curve alone: a private key may well not show more, a public one is nothing without its point.
+         */
         if (substance[i] != CKA_EC_PARAMS)
             return 0;
         curve = true;

@@ -135,8 +135,8 @@ int token_delete_id(struct token *t, unsigned mask, const uint8_t *id, size_t id
 int token_delete_label(struct token *t, unsigned mask, const char *label, unsigned *ret_n,
                        struct mef_error *reterr);
 /* Deletes keys and certificates that have neither id nor label nor any value: what a token that writes in
- * several steps (SoftHSM) keeps when a process is killed while it makes an object. For the start after a crash
- * in the middle of making one, since another program's object may look so for a moment, too. */
+ * several steps (SoftHSM) keeps when a process is killed while it makes an object. For the start after a
+ * crash in the middle of making one, since another program's object may look so for a moment, too. */
 int token_clear_ruins(struct token *t, unsigned *ret_n, struct mef_error *reterr);
 /* Certificates whose DER has this SHA-256 and, unless it is NULL, this label; keys stay. */
 int token_delete_cert(struct token *t, const uint8_t sha256[32], const char *label, unsigned *ret_n,

@@ -75,7 +75,8 @@ static bool still_named(const struct engine *e, const uint8_t sha256[32])
 
     for (size_t i = 0; i < mo_tree_count(e->tree); i++) {
         const struct mo_node *n = mo_tree_nth(e->tree, i);
-        const char *text = mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? mo_node_text(n, MO_CERT_FINGERPRINT) : NULL;
+        const char *text =
+            mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? mo_node_text(n, MO_CERT_FINGERPRINT) : NULL;
         if (text && fingerprint_parse(text, &fp) == 0 && fingerprint_matches(&fp, sha256))
             return true;
     }
@@ -89,7 +90,8 @@ void anchors_sweep(struct engine *e, const struct token_listing *l)
     for (size_t i = 0; i < l->n; i++)
         for (char **o = l->item[i].owners; o && *o; o++) {
             if (strncmp(*o, OWNER_PREFIX, skip) != 0 || anchors_pending(e, *o + skip) ||
-                mo_tree_by_name(e->tree, MO_TRUST_ANCHOR_CRED, *o + skip) || still_named(e, l->item[i].sha256))
+                mo_tree_by_name(e->tree, MO_TRUST_ANCHOR_CRED, *o + skip) ||
+                still_named(e, l->item[i].sha256))
                 continue;
             struct sweep *s = calloc(1, sizeof *s);
             if (!s || !(s->name = strdup(*o + skip))) {

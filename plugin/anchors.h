@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Trust anchors that were given as certificates live in the token, owned by their [trustAnchorCred] node. Token
- * and tree are two stores: an anchor whose node is not (any more) in the tree is swept out (T15), also one whose
- * transaction a crash cut off. Thread: the loop's. */
+/* Trust anchors that were given as certificates live in the token, owned by their [trustAnchorCred] node.
+ * Token and tree are two stores: an anchor whose node is not (any more) in the tree is swept out (T15), also
+ * one whose transaction a crash cut off. Thread: the loop's. */
 #pragma once
 
 #include "plugin/engine-private.h"

@@ -42,12 +42,13 @@ int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 {
     const struct outcome_row *o = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
-    int r = stmt_prepare(&s, sql,
-                         "INSERT INTO node_binding(node,credential,why,expires) VALUES(?1,?2,?3,?4) "
-                         "ON CONFLICT(node) DO UPDATE SET credential=coalesce(excluded.credential,credential), "
-                         "expires=CASE WHEN excluded.credential IS NULL THEN expires ELSE excluded.expires END, "
-                         "why=excluded.why",
-                         reterr);
+    int r =
+        stmt_prepare(&s, sql,
+                     "INSERT INTO node_binding(node,credential,why,expires) VALUES(?1,?2,?3,?4) "
+                     "ON CONFLICT(node) DO UPDATE SET credential=coalesce(excluded.credential,credential), "
+                     "expires=CASE WHEN excluded.credential IS NULL THEN expires ELSE excluded.expires END, "
+                     "why=excluded.why",
+                     reterr);
     if (r < 0)
         return r;
     stmt_int(&s, 1, (int64_t)o->node);
@@ -171,7 +172,7 @@ void bindings_apply(struct engine *e, const struct mo_diff *diff)
         forget_done(l, 0, NULL);
 }
 
-/* Arguments that do not fit say nothing about the node itself: its state stays (decisions.d/mo-node.md). */
+/* Arguments that do not fit say nothing about the node itself: its state stays (docs/decisions.md). */
 static enum mo_state state_after(const struct mo_node *n, uint32_t status)
 {
     switch ((enum cmd_status)status) {

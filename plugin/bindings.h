@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What MO_NODE processing found for a node (mo-tree.md 5.2, bound): the credential that is tied to it, and why the
- * last processing failed. Durable in state.db, in memory for the bus. Thread: the loop's, unless said. */
+/* What MO_NODE processing found for a node (mo-tree.md 5.2, bound): the credential that is tied to it, and
+ * why the last processing failed. Durable in state.db, in memory for the bus. Thread: the loop's, unless
+ * said. */
 #pragma once
 
 #include "plugin/engine-private.h"
@@ -22,7 +23,8 @@ const struct binding *binding_find(const struct engine *e, uint64_t node); /* NU
 /* After a commit: what belongs to deleted nodes goes. */
 void bindings_apply(struct engine *e, const struct mo_diff *diff);
 
-/* The outcome of a processing, as one row. `credential` NULL: what is tied stays. `status`: enum cmd_status. */
+/* The outcome of a processing, as one row. `credential` NULL: what is tied stays. `status`: enum cmd_status.
+ */
 struct outcome_row {
     uint64_t node;
     uint32_t status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* org.mefclient1.Credential: what the token holds, as far as it may be shown (interfaces.md 1, 2). The list comes
- * from the token thread; certificates are at /credential/<SHA-256>, keys at /credential/<esc(identifier)>.
- * Public parts only. Thread: the loop's. */
+/* org.mefclient1.Credential: what the token holds, as far as it may be shown (interfaces.md 1, 2). The list
+ * comes from the token thread; certificates are at /credential/<SHA-256>, keys at
+ * /credential/<esc(identifier)>. Public parts only. Thread: the loop's. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,8 +90,18 @@ char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint 
 /* ---- properties ------------------------------------------------------------------------------------- */
 
 enum credential_property {
-    CRED_KIND, CRED_CREDENTIAL_ID, CRED_URI, CRED_FINGERPRINT, CRED_SUBJECT, CRED_ISSUER, CRED_SUBJECT_ID, CRED_NOT_BEFORE,
-    CRED_NOT_AFTER, CRED_RENEW_AT, CRED_USED_BY, CRED_ORIGIN,
+    CRED_KIND,
+    CRED_CREDENTIAL_ID,
+    CRED_URI,
+    CRED_FINGERPRINT,
+    CRED_SUBJECT,
+    CRED_ISSUER,
+    CRED_SUBJECT_ID,
+    CRED_NOT_BEFORE,
+    CRED_NOT_AFTER,
+    CRED_RENEW_AT,
+    CRED_USED_BY,
+    CRED_ORIGIN,
 };
 
 static void write_uri(struct bus_credential *c, struct bus_writer *w)
@@ -104,7 +114,8 @@ static void write_uri(struct bus_credential *c, struct bus_writer *w)
         bool ok = buf_adds(&b, i.uri ? i.uri : "pkcs11:") == 0;
         ok = ok && buf_addf(&b, "%sobject=", buf_str(&b)[b.len - 1] == ':' ? "" : ";") == 0;
         for (const char *s = c->what.label; ok && *s; s++) {
-            bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || strchr("-._~", *s);
+            bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+                         strchr("-._~", *s);
             ok = plain ? buf_add(&b, s, 1) == 0 : buf_addf(&b, "%%%02X", (unsigned char)*s) == 0;
         }
         if (ok)
@@ -126,13 +137,13 @@ static void write_used_by(struct bus_credential *c, struct bus_writer *w)
     for (size_t i = 0; i < mo_tree_count(e->tree); i++) {
         const struct mo_node *n = mo_tree_nth(e->tree, i);
         const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
-        const char *text =
-            mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT : MO_MY_CERT_FINGERPRINT);
+        const char *text = mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT
+                                                                                   : MO_MY_CERT_FINGERPRINT);
         const struct binding *b = binding_find(e, mo_node_id(n));
         struct fingerprint fp;
-        bool uses = c->what.kind == LISTED_KEY
-                        ? key && find_name(e, key) == c
-                        : text && fingerprint_parse(text, &fp) == 0 && fingerprint_matches(&fp, c->what.sha256);
+        bool uses = c->what.kind == LISTED_KEY ? key && find_name(e, key) == c
+                                               : text && fingerprint_parse(text, &fp) == 0 &&
+                                                     fingerprint_matches(&fp, c->what.sha256);
         uses = uses || (b && b->credential && find_name(e, b->credential) == c);
         _cleanup_(freep) char *path = uses ? node_bus_path(n) : NULL;
         if (path)
@@ -187,7 +198,9 @@ static int get_credential(void *object, const struct bus_property *p, struct bus
     case CRED_RENEW_AT: {
         int64_t lead = (int64_t)c->e->config->certificate_renew_lead * 1000000;
         int64_t at = c->info.not_after - lead;
-        bus_write_u(w, c->what.has_key && c->info.not_after ? (uint64_t)(at > c->info.not_before ? at : c->info.not_after) : 0);
+        bus_write_u(w, c->what.has_key && c->info.not_after
+                           ? (uint64_t)(at > c->info.not_before ? at : c->info.not_after)
+                           : 0);
         break;
     }
     case CRED_USED_BY:
@@ -205,8 +218,8 @@ static int get_certificate(struct bus_call *call, struct mef_error *reterr)
     struct bus_credential *c = bus_call_object(call);
 
     if (c->what.kind == LISTED_KEY)
-        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "'%s' is a symmetric key: it has no certificate and is never shown",
-                        c->name);
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                        "'%s' is a symmetric key: it has no certificate and is never shown", c->name);
     return bus_reply(call, "ay", c->what.cert.data, c->what.cert.len);
 }
 
@@ -232,19 +245,22 @@ static int get_chain(struct bus_call *call, struct mef_error *reterr)
     struct bus_credential *c = bus_call_object(call);
 
     if (c->what.kind == LISTED_KEY)
-        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "'%s' is a symmetric key: it has no certificate", c->name);
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "'%s' is a symmetric key: it has no certificate",
+                        c->name);
     return bus_reply_by(call, fill_chain, c);
 }
 
 static int renew(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "the MEF decides when a certificate is renewed; ask it by Poll");
+    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                    "the MEF decides when a certificate is renewed; ask it by Poll");
 }
 
 static int delete_credential(struct bus_call *call, struct mef_error *reterr)
 {
     return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                    "deleting single credentials is not built into this version; delete the [MEFClientRegCfg] that owns it");
+                    "deleting single credentials is not built into this version; delete the "
+                    "[MEFClientRegCfg] that owns it");
 }
 
 static const struct bus_method methods[] = {

@@ -12,7 +12,7 @@ struct bus_inputs {
     size_t n_owned;
 };
 
-/* Borrows the strings of `d`, which must outlive it. A type that no attribute takes becomes MO_INPUT_OTHER, which
- * the tree refuses by name. -ENOMEM. */
+/* Borrows the strings of `d`, which must outlive it. A type that no attribute takes becomes MO_INPUT_OTHER,
+ * which the tree refuses by name. -ENOMEM. */
 int bus_inputs_make(const struct bus_dict *d, struct bus_inputs *ret);
 void bus_inputs_clear(struct bus_inputs *in);

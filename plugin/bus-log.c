@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* org.freedesktop.LogControl1 (design.md 5): level and target of the journal at run time. Thread: the loop's. */
+/* org.freedesktop.LogControl1 (design.md 5): level and target of the journal at run time. Thread: the loop's.
+ */
 #include <syslog.h>
 
 #include "plugin/base/str.h"
@@ -24,7 +25,8 @@ static int get_log(void *object, const struct bus_property *p, struct bus_writer
     return 0;
 }
 
-static int choose(const char *const *words, size_t n, const char *wanted, atomic_uint *to, struct mef_error *reterr)
+static int choose(const char *const *words, size_t n, const char *wanted, atomic_uint *to,
+                  struct mef_error *reterr)
 {
     for (size_t i = 0; i < n; i++)
         if (streq(words[i], wanted)) {
@@ -34,7 +36,8 @@ static int choose(const char *const *words, size_t n, const char *wanted, atomic
     return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' is not one of its words", wanted);
 }
 
-static int set_log(struct bus_call *call, const struct bus_property *p, const struct bus_value *value, struct mef_error *reterr)
+static int set_log(struct bus_call *call, const struct bus_property *p, const struct bus_value *value,
+                   struct mef_error *reterr)
 {
     struct engine *e = bus_call_object(call);
     int r = p->aux == LOG_P_LEVEL ? choose(levels, ELEMENTS(levels), value->s, &e->events.level, reterr)

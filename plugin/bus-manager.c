@@ -8,8 +8,15 @@
 #include "plugin/registrations.h"
 
 enum manager_property {
-    MANAGER_VERSION, MANAGER_API_LEVEL, MANAGER_FEATURES, MANAGER_STATE, MANAGER_NEEDS_ATTENTION, MANAGER_ATTENTION,
-    MANAGER_REGISTRATIONS, MANAGER_JOBS, MANAGER_TOKEN_STATE,
+    MANAGER_VERSION,
+    MANAGER_API_LEVEL,
+    MANAGER_FEATURES,
+    MANAGER_STATE,
+    MANAGER_NEEDS_ATTENTION,
+    MANAGER_ATTENTION,
+    MANAGER_REGISTRATIONS,
+    MANAGER_JOBS,
+    MANAGER_TOKEN_STATE,
 };
 
 static const char *const features[] = {"est", "http", "json", "pkcs11"};
@@ -79,17 +86,19 @@ static int manager_reload(struct bus_call *call, struct mef_error *reterr)
     int r = engine_reload(bus_call_object(call));
 
     if (r)
-        return mef_fail(reterr, MEF_ERROR_FAILED, "the configuration was refused, the old one stays; the journal says which line");
+        return mef_fail(reterr, MEF_ERROR_FAILED,
+                        "the configuration was refused, the old one stays; the journal says which line");
     return bus_reply(call, "");
 }
 
 static int manager_get_registration(struct bus_call *call, struct mef_error *reterr)
 {
-    struct registration *r = registration_by_fqdn(bus_call_object(call), bus_call_s(call, 0), bus_call_s(call, 1));
+    struct registration *r =
+        registration_by_fqdn(bus_call_object(call), bus_call_s(call, 0), bus_call_s(call, 1));
 
     if (!r)
-        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "there is no registration for '%s' and '%s'", bus_call_s(call, 0),
-                        bus_call_s(call, 1));
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "there is no registration for '%s' and '%s'",
+                        bus_call_s(call, 0), bus_call_s(call, 1));
     return bus_reply(call, "o", registration_path(r));
 }
 
@@ -125,14 +134,15 @@ static json_t *dump_registrations(struct engine *e)
     json_t *list = json_array();
 
     for (struct registration *r = e->registrations; r; r = r->next) {
-        _cleanup_(freep) char *command = r->n_commands ? strdup(r->commands[r->n_commands - 1]->rec.cid) : NULL;
+        _cleanup_(freep) char *command =
+            r->n_commands ? strdup(r->commands[r->n_commands - 1]->rec.cid) : NULL;
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:i, s:s?, s:s?, s:s}", "name", r->config.node, "fqdn",
-                            r->config.fqdn, "adminFQDN", r->config.admin_fqdn, "state",
-                            reg_state_name(r->ending ? REG_ENDING : r->rec.state), "MEFClientRegID", r->rec.reg_id,
-                            "expirationTime", (json_int_t)r->rec.expires, "nextPoll", (json_int_t)r->rec.next_poll,
-                            "retryCount", (int)r->rec.retry_count, "credential", r->credential, "lastCommand", command,
-                            "lastError", r->last_error.text));
+            list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:i, s:s?, s:s?, s:s}", "name",
+                            r->config.node, "fqdn", r->config.fqdn, "adminFQDN", r->config.admin_fqdn,
+                            "state", reg_state_name(r->ending ? REG_ENDING : r->rec.state), "MEFClientRegID",
+                            r->rec.reg_id, "expirationTime", (json_int_t)r->rec.expires, "nextPoll",
+                            (json_int_t)r->rec.next_poll, "retryCount", (int)r->rec.retry_count, "credential",
+                            r->credential, "lastCommand", command, "lastError", r->last_error.text));
     }
     return list;
 }
@@ -142,10 +152,12 @@ static json_t *dump_manager(struct engine *e)
     json_t *attention = json_array();
 
     for (struct attention *a = e->attention; a; a = a->next)
-        (void)json_array_append_new(attention, json_pack("{s:s, s:s, s:s}", "reason", a->reason, "node", a->node, "text", a->text));
-    return json_pack("{s:s, s:s, s:s, s:I, s:i, s:o}", "version", PACKAGE_VERSION, "state", state_word(e->state), "token",
-                     token_state_name(token_state(e->token)), "generation", (json_int_t)mo_tree_generation(e->tree), "nodes",
-                     (int)mo_tree_count(e->tree), "attention", attention);
+        (void)json_array_append_new(
+            attention, json_pack("{s:s, s:s, s:s}", "reason", a->reason, "node", a->node, "text", a->text));
+    return json_pack("{s:s, s:s, s:s, s:I, s:i, s:o}", "version", PACKAGE_VERSION, "state",
+                     state_word(e->state), "token", token_state_name(token_state(e->token)), "generation",
+                     (json_int_t)mo_tree_generation(e->tree), "nodes", (int)mo_tree_count(e->tree),
+                     "attention", attention);
 }
 
 static json_t *dump_config(struct engine *e)
@@ -161,7 +173,8 @@ static int manager_dump(struct bus_call *call, struct mef_error *reterr)
     static const struct {
         const char *name;
         json_t *(*make)(struct engine *e);
-    } sections[] = {{"manager", dump_manager}, {"registrations", dump_registrations}, {"config", dump_config}};
+    } sections[] = {
+        {"manager", dump_manager}, {"registrations", dump_registrations}, {"config", dump_config}};
     struct engine *e = bus_call_object(call);
     const char *wanted = bus_call_s(call, 0);
     json_t *all = json_object();
@@ -171,8 +184,8 @@ static int manager_dump(struct bus_call *call, struct mef_error *reterr)
         if (!*wanted || streq(wanted, sections[i].name))
             (void)json_object_set_new(all, sections[i].name, sections[i].make(e));
     if (r == 0 && json_object_size(all) == 0)
-        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' is no section; there are manager, registrations and config",
-                     wanted);
+        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                     "'%s' is no section; there are manager, registrations and config", wanted);
     char *text = r == 0 ? json_dumps(all, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
     json_decref(all);
     if (r == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* MO nodes on the bus: org.mefclient1.Node and one typed interface for each specialization (interfaces.md 1, 2;
- * mo-tree.md 5.4). The typed properties are rows: each names its attribute, one getter serves them all.
+/* MO nodes on the bus: org.mefclient1.Node and one typed interface for each specialization (interfaces.md 1,
+ * 2; mo-tree.md 5.4). The typed properties are rows: each names its attribute, one getter serves them all.
  * Ownership: the engine's list owns a `struct bus_node` per exported node. Thread: the loop's. */
 #include <errno.h>
 #include <stdio.h>
@@ -41,8 +41,19 @@ static const struct mo_node *node_of(const struct bus_node *b)
 /* ---- org.mefclient1.Node ---------------------------------------------------------------------------- */
 
 enum node_property {
-    NODE_NAME, NODE_PATH, NODE_TYPE, NODE_TYPE_ID, NODE_PARENT, NODE_CHILDREN, NODE_ORIGIN, NODE_MODIFIED_AT,
-    NODE_PRESENT, NODE_OBJECT_PATHS, NODE_STATE, NODE_LAST_STATUS, NODE_LAST_STATUS_NAME,
+    NODE_NAME,
+    NODE_PATH,
+    NODE_TYPE,
+    NODE_TYPE_ID,
+    NODE_PARENT,
+    NODE_CHILDREN,
+    NODE_ORIGIN,
+    NODE_MODIFIED_AT,
+    NODE_PRESENT,
+    NODE_OBJECT_PATHS,
+    NODE_STATE,
+    NODE_LAST_STATUS,
+    NODE_LAST_STATUS_NAME,
 };
 
 static void write_ids(struct bus_writer *w, struct engine *e, const uint64_t *ids, size_t n)
@@ -126,10 +137,12 @@ static int get_node(void *object, const struct bus_property *p, struct bus_write
         bus_write_s(w, mo_state_name(mo_node_state(n)));
         break;
     case NODE_LAST_STATUS:
-        bus_write_u(w, cmd_status_number((enum cmd_status)mo_node_last_status(n), b->e->settings.status_table));
+        bus_write_u(w,
+                    cmd_status_number((enum cmd_status)mo_node_last_status(n), b->e->settings.status_table));
         break;
     case NODE_LAST_STATUS_NAME:
-        bus_write_s(w, mo_node_last_status(n) ? cmd_status_name((enum cmd_status)mo_node_last_status(n)) : "");
+        bus_write_s(w,
+                    mo_node_last_status(n) ? cmd_status_name((enum cmd_status)mo_node_last_status(n)) : "");
         break;
     }
     return 0;
@@ -183,8 +196,8 @@ static int node_delete(struct bus_call *call, struct mef_error *reterr)
     r = mo_tx_by_id(w.tx, b->id) ? mo_tx_delete(w.tx, b->id, reterr) : gone(reterr);
     if (r == 0 && !w.held) {
         char *const objects[] = {(char *)(uintptr_t)bus_object_path(b->object), NULL};
-        r = job_new(e->jobs, "delete", bus_call_uid(call), objects, NULL, registration_job_cancel, e, &result.job, NULL,
-                    reterr);
+        r = job_new(e->jobs, "delete", bus_call_uid(call), objects, NULL, registration_job_cancel, e,
+                    &result.job, NULL, reterr);
     }
     if (r < 0) {
         tree_work_fail(&w, reterr);
@@ -208,7 +221,8 @@ static const char *action_by(struct bus_call *call, size_t options)
 {
     struct bus_node *b = bus_call_object(call);
 
-    return tree_action(b ? b->e : NULL, call, (uint32_t)bus_dict_u(bus_call_dict(call, options), "Transaction", 0));
+    return tree_action(b ? b->e : NULL, call,
+                       (uint32_t)bus_dict_u(bus_call_dict(call, options), "Transaction", 0));
 }
 
 static const char *set_action(struct bus_call *call)
@@ -250,8 +264,15 @@ const struct bus_interface node_interface = {
 
 /* ---- typed interfaces ------------------------------------------------------------------------------- */
 
-enum { SPECIAL_REGISTRATION = 1000, SPECIAL_KEY_PRESENT, SPECIAL_CREDENTIAL, SPECIAL_READY, SPECIAL_NOT_READY_REASON,
-       SPECIAL_STATE, SPECIAL_FINGERPRINT };
+enum {
+    SPECIAL_REGISTRATION = 1000,
+    SPECIAL_KEY_PRESENT,
+    SPECIAL_CREDENTIAL,
+    SPECIAL_READY,
+    SPECIAL_NOT_READY_REASON,
+    SPECIAL_STATE,
+    SPECIAL_FINGERPRINT
+};
 
 /* The fingerprint of the first certificate in the file of a [myCertFileCred]. */
 static int file_fingerprint(const struct mo_node *n, struct fingerprint *ret)
@@ -268,12 +289,13 @@ static int file_fingerprint(const struct mo_node *n, struct fingerprint *ret)
     return r;
 }
 
-/* Path of the credential that a node names, else of the one that processing tied to it; NULL: it is not in the
- * token. malloc'ed. */
+/* Path of the credential that a node names, else of the one that processing tied to it; NULL: it is not in
+ * the token. malloc'ed. */
 static char *node_credential(struct engine *e, const struct mo_node *n)
 {
     const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
-    const char *text = mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT : MO_MY_CERT_FINGERPRINT);
+    const char *text = mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT
+                                                                               : MO_MY_CERT_FINGERPRINT);
     const struct binding *b = binding_find(e, mo_node_id(n));
     struct fingerprint fp;
 
@@ -362,44 +384,75 @@ static int get_attribute(void *object, const struct bus_property *p, struct bus_
     return 0;
 }
 
-#define ATTR(name, sig, attr) {name, sig, BUS_EMITS_TRUE, get_attribute, .aux = (attr)}
+#define ATTR(name, sig, attr)                                                                                \
+    {                                                                                                        \
+        name, sig, BUS_EMITS_TRUE, get_attribute, .aux = (attr)                                              \
+    }
 #define COMMON ATTR("ExpirationTime", "t", MO_EXPIRATION_TIME), ATTR("Labels", "as", MO_LABELS)
 
-static const struct bus_property mef_properties[] = {
-    ATTR("Fqdn", "s", MO_FQDN), ATTR("AdminFQDN", "s", MO_ADMIN_FQDN), ATTR("HttpPort", "q", MO_HTTP_PORT),
-    ATTR("CoapPort", "q", MO_COAP_PORT), ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT), COMMON,
-    ATTR("Registration", "o", SPECIAL_REGISTRATION), {NULL}};
-static const struct bus_property maf_properties[] = {
-    ATTR("Fqdn", "s", MO_FQDN), ATTR("AdminFQDN", "s", MO_ADMIN_FQDN), ATTR("HttpPort", "q", MO_HTTP_PORT),
-    ATTR("CoapPort", "q", MO_COAP_PORT), ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT), COMMON,
-    ATTR("Registration", "o", SPECIAL_REGISTRATION), {NULL}};
+static const struct bus_property mef_properties[] = {ATTR("Fqdn", "s", MO_FQDN),
+                                                     ATTR("AdminFQDN", "s", MO_ADMIN_FQDN),
+                                                     ATTR("HttpPort", "q", MO_HTTP_PORT),
+                                                     ATTR("CoapPort", "q", MO_COAP_PORT),
+                                                     ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT),
+                                                     COMMON,
+                                                     ATTR("Registration", "o", SPECIAL_REGISTRATION),
+                                                     {NULL}};
+static const struct bus_property maf_properties[] = {ATTR("Fqdn", "s", MO_FQDN),
+                                                     ATTR("AdminFQDN", "s", MO_ADMIN_FQDN),
+                                                     ATTR("HttpPort", "q", MO_HTTP_PORT),
+                                                     ATTR("CoapPort", "q", MO_COAP_PORT),
+                                                     ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT),
+                                                     COMMON,
+                                                     ATTR("Registration", "o", SPECIAL_REGISTRATION),
+                                                     {NULL}};
 static const struct bus_property profile_properties[] = {
-    ATTR("SUID", "u", MO_SUID), ATTR("TLSCiphersuites", "as", MO_TLS_CIPHERSUITES), ATTR("SymmKeyID", "s", MO_SYMM_KEY_ID),
-    ATTR("SymmKeyPresent", "b", SPECIAL_KEY_PRESENT), ATTR("KeyRegDuration", "s", MO_KEY_REG_DURATION),
-    ATTR("KeyRegLabels", "as", MO_KEY_REG_LABELS), ATTR("MyCertFingerprint", "s", MO_MY_CERT_FINGERPRINT),
-    ATTR("RawPubKeyID", "s", MO_RAW_PUB_KEY_ID), COMMON, ATTR("Credential", "o", SPECIAL_CREDENTIAL),
-    ATTR("Ready", "b", SPECIAL_READY), ATTR("NotReadyReason", "s", SPECIAL_NOT_READY_REASON), {NULL}};
-static const struct bus_property anchor_properties[] = {ATTR("CertFingerprint", "s", MO_CERT_FINGERPRINT),
-                                                        ATTR("URI", "s", MO_URI), COMMON,
-                                                        ATTR("Credential", "o", SPECIAL_CREDENTIAL),
-                                                        ATTR("State", "s", SPECIAL_STATE), {NULL}};
-static const struct bus_property cert_file_properties[] = {ATTR("SUIDs", "au", MO_SUIDS),
-                                                           ATTR("MyCertFileFormat", "s", MO_MY_CERT_FILE_FORMAT),
-                                                           ATTR("Fingerprint", "s", SPECIAL_FINGERPRINT), COMMON,
-                                                           ATTR("Credential", "o", SPECIAL_CREDENTIAL), {NULL}};
+    ATTR("SUID", "u", MO_SUID),
+    ATTR("TLSCiphersuites", "as", MO_TLS_CIPHERSUITES),
+    ATTR("SymmKeyID", "s", MO_SYMM_KEY_ID),
+    ATTR("SymmKeyPresent", "b", SPECIAL_KEY_PRESENT),
+    ATTR("KeyRegDuration", "s", MO_KEY_REG_DURATION),
+    ATTR("KeyRegLabels", "as", MO_KEY_REG_LABELS),
+    ATTR("MyCertFingerprint", "s", MO_MY_CERT_FINGERPRINT),
+    ATTR("RawPubKeyID", "s", MO_RAW_PUB_KEY_ID),
+    COMMON,
+    ATTR("Credential", "o", SPECIAL_CREDENTIAL),
+    ATTR("Ready", "b", SPECIAL_READY),
+    ATTR("NotReadyReason", "s", SPECIAL_NOT_READY_REASON),
+    {NULL}};
+static const struct bus_property anchor_properties[] = {
+    ATTR("CertFingerprint", "s", MO_CERT_FINGERPRINT), ATTR("URI", "s", MO_URI),          COMMON,
+    ATTR("Credential", "o", SPECIAL_CREDENTIAL),       ATTR("State", "s", SPECIAL_STATE), {NULL}};
+static const struct bus_property cert_file_properties[] = {
+    ATTR("SUIDs", "au", MO_SUIDS),
+    ATTR("MyCertFileFormat", "s", MO_MY_CERT_FILE_FORMAT),
+    ATTR("Fingerprint", "s", SPECIAL_FINGERPRINT),
+    COMMON,
+    ATTR("Credential", "o", SPECIAL_CREDENTIAL),
+    {NULL}};
 static const struct bus_property registration_cfg_properties[] = {
-    ATTR("OriginatorID", "s", MO_ORIGINATOR_ID), ATTR("PointOfAccess", "as", MO_POINT_OF_ACCESS), ATTR("CSEBase", "s", MO_CSE_BASE),
-    ATTR("CSEID", "s", MO_CSE_ID), ATTR("AppID", "s", MO_APP_ID), ATTR("ExternalID", "s", MO_EXTERNAL_ID),
-    ATTR("TriggerRecipientID", "u", MO_TRIGGER_RECIPIENT_ID), COMMON, {NULL}};
+    ATTR("OriginatorID", "s", MO_ORIGINATOR_ID),
+    ATTR("PointOfAccess", "as", MO_POINT_OF_ACCESS),
+    ATTR("CSEBase", "s", MO_CSE_BASE),
+    ATTR("CSEID", "s", MO_CSE_ID),
+    ATTR("AppID", "s", MO_APP_ID),
+    ATTR("ExternalID", "s", MO_EXTERNAL_ID),
+    ATTR("TriggerRecipientID", "u", MO_TRIGGER_RECIPIENT_ID),
+    COMMON,
+    {NULL}};
 static const struct bus_property data_collection_properties[] = {
-    ATTR("ContainerPath", "s", MO_CONTAINER_PATH), ATTR("ReportingSchedule", "as", MO_REPORTING_SCHEDULE),
-    ATTR("MeasurementSchedule", "as", MO_MEASUREMENT_SCHEDULE), ATTR("MeasurementInterval", "u", MO_MEASUREMENT_INTERVAL),
-    COMMON, {NULL}};
+    ATTR("ContainerPath", "s", MO_CONTAINER_PATH),
+    ATTR("ReportingSchedule", "as", MO_REPORTING_SCHEDULE),
+    ATTR("MeasurementSchedule", "as", MO_MEASUREMENT_SCHEDULE),
+    ATTR("MeasurementInterval", "u", MO_MEASUREMENT_INTERVAL),
+    COMMON,
+    {NULL}};
 
 static int set_symmetric_key(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                    "taking a key over the bus is not built into this version; put it into the token with its tools");
+    return mef_fail(
+        reterr, MEF_ERROR_NOT_SUPPORTED,
+        "taking a key over the bus is not built into this version; put it into the token with its tools");
 }
 
 static int anchor_fetch(struct bus_call *call, struct mef_error *reterr)
@@ -410,14 +463,20 @@ static int anchor_fetch(struct bus_call *call, struct mef_error *reterr)
 
 static const struct bus_method profile_methods[] = {
     {"SetSymmetricKey", "ha{sv}", "", BUS_ACTION("enroll"), set_symmetric_key}, {NULL}};
-static const struct bus_method anchor_methods[] = {{"Fetch", "", "o", BUS_ACTION("enroll"), anchor_fetch}, {NULL}};
+static const struct bus_method anchor_methods[] = {{"Fetch", "", "o", BUS_ACTION("enroll"), anchor_fetch},
+                                                   {NULL}};
 
 static const struct bus_interface typed[MO_TYPE_MAX_] = {
     [MO_REGISTRATION] = {.name = BUS_INTERFACE("RegistrationCfg"), .properties = registration_cfg_properties},
-    [MO_DATA_COLLECTION] = {.name = BUS_INTERFACE("DataCollection"), .properties = data_collection_properties},
-    [MO_AUTHENTICATION_PROFILE] = {.name = BUS_INTERFACE("AuthenticationProfile"), .methods = profile_methods, .properties = profile_properties},
+    [MO_DATA_COLLECTION] = {.name = BUS_INTERFACE("DataCollection"),
+                            .properties = data_collection_properties},
+    [MO_AUTHENTICATION_PROFILE] = {.name = BUS_INTERFACE("AuthenticationProfile"),
+                                   .methods = profile_methods,
+                                   .properties = profile_properties},
     [MO_MY_CERT_FILE_CRED] = {.name = BUS_INTERFACE("MyCertFileCred"), .properties = cert_file_properties},
-    [MO_TRUST_ANCHOR_CRED] = {.name = BUS_INTERFACE("TrustAnchorCred"), .methods = anchor_methods, .properties = anchor_properties},
+    [MO_TRUST_ANCHOR_CRED] = {.name = BUS_INTERFACE("TrustAnchorCred"),
+                              .methods = anchor_methods,
+                              .properties = anchor_properties},
     [MO_MAF_CLIENT_REG_CFG] = {.name = BUS_INTERFACE("MAFClientRegCfg"), .properties = maf_properties},
     [MO_MEF_CLIENT_REG_CFG] = {.name = BUS_INTERFACE("MEFClientRegCfg"), .properties = mef_properties},
 };
@@ -441,8 +500,9 @@ static int node_export(struct engine *e, const struct mo_node *n)
 {
     static const struct bus_interface *const interfaces[MO_TYPE_MAX_][3] = {
 #define BOTH(type) [type] = {&node_interface, &typed[type], NULL}
-        BOTH(MO_REGISTRATION),      BOTH(MO_DATA_COLLECTION),    BOTH(MO_AUTHENTICATION_PROFILE), BOTH(MO_MY_CERT_FILE_CRED),
-        BOTH(MO_TRUST_ANCHOR_CRED), BOTH(MO_MAF_CLIENT_REG_CFG), BOTH(MO_MEF_CLIENT_REG_CFG),
+        BOTH(MO_REGISTRATION),       BOTH(MO_DATA_COLLECTION),   BOTH(MO_AUTHENTICATION_PROFILE),
+        BOTH(MO_MY_CERT_FILE_CRED),  BOTH(MO_TRUST_ANCHOR_CRED), BOTH(MO_MAF_CLIENT_REG_CFG),
+        BOTH(MO_MEF_CLIENT_REG_CFG),
 #undef BOTH
     };
     struct bus_node *b = calloc(1, sizeof *b);

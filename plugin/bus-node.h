@@ -5,4 +5,5 @@
 #include "plugin/engine-private.h"
 
 /* Node.Process on `n`: answers the call now or later, or fails. */
-int node_process_start(struct engine *e, const struct mo_node *n, struct bus_call *call, struct mef_error *reterr);
+int node_process_start(struct engine *e, const struct mo_node *n, struct bus_call *call,
+                       struct mef_error *reterr);

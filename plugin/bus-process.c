@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Node.Process: MO_NODE by hand (EE-02). The same tables and procedures as for a command; nothing is reported to
- * anybody. Ownership: a `struct processing` lives from the call to its reply. Thread: the loop's; work() the
- * token's. */
+/* Node.Process: MO_NODE by hand (EE-02). The same tables and procedures as for a command; nothing is reported
+ * to anybody. Ownership: a `struct processing` lives from the call to its reply. Thread: the loop's; work()
+ * the token's. */
 #include <errno.h>
 #include <string.h>
 
@@ -88,10 +88,12 @@ static void worked(void *ctx, int r, const struct mef_error *err)
     (void)settle(p, &why);
 }
 
-static const struct bus_option args_options[] = {{"SUID", "u"}, {"objectTypeID", "u"}, {"typeID", "u"}, {NULL, NULL}};
+static const struct bus_option args_options[] = {
+    {"SUID", "u"}, {"objectTypeID", "u"}, {"typeID", "u"}, {NULL, NULL}};
 static const struct bus_option no_options[] = {{NULL, NULL}};
 
-static int read_args(struct bus_call *call, const struct mo_node *n, struct mo_node_args *ret, struct mef_error *reterr)
+static int read_args(struct bus_call *call, const struct mo_node *n, struct mo_node_args *ret,
+                     struct mef_error *reterr)
 {
     struct bus_dict *d = bus_call_dict(call, 0);
     const struct bus_value *suid;
@@ -102,10 +104,12 @@ static int read_args(struct bus_call *call, const struct mo_node *n, struct mo_n
     if (r < 0)
         return r;
     if (bus_dict_get(d, "objectTypeID") && bus_dict_get(d, "typeID"))
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'objectTypeID' and 'typeID' are the same; say it once");
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "'objectTypeID' and 'typeID' are the same; say it once");
     /* By hand the node is there, so its type goes without saying; a type that is said is compared. */
     uint32_t own = mo_type_info(mo_node_type(n))->object_type_id;
-    ret->object_type = (uint32_t)bus_dict_u(d, "objectTypeID", bus_dict_u(d, "typeID", own ? own : OBJECT_AUTHENTICATION_PROFILE));
+    ret->object_type = (uint32_t)bus_dict_u(
+        d, "objectTypeID", bus_dict_u(d, "typeID", own ? own : OBJECT_AUTHENTICATION_PROFILE));
     if ((suid = bus_dict_get(d, "SUID"))) {
         ret->specific = MO_NODE_SPECIFIC_SUID;
         ret->suid = (uint32_t)suid->u;
@@ -113,7 +117,8 @@ static int read_args(struct bus_call *call, const struct mo_node *n, struct mo_n
     return 0;
 }
 
-int node_process_start(struct engine *e, const struct mo_node *n, struct bus_call *call, struct mef_error *reterr)
+int node_process_start(struct engine *e, const struct mo_node *n, struct bus_call *call,
+                       struct mef_error *reterr)
 {
     _cleanup_(processing_freep) struct processing *p = calloc(1, sizeof *p);
     struct mo_node_args args = {0};

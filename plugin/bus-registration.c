@@ -12,8 +12,20 @@
 /* ---- Registration ----------------------------------------------------------------------------------- */
 
 enum registration_property {
-    REG_FQDN, REG_ADMIN_FQDN, REG_ID, REG_STATE, REG_EXPIRES_AT, REG_LAST_CONTACT, REG_NEXT_POLL, REG_RETRY_COUNT, REG_CONFIG,
-    REG_CREDENTIAL, REG_LAST_COMMAND, REG_LAST_COMMAND_ID, REG_LAST_STATUS, REG_LAST_ERROR,
+    REG_FQDN,
+    REG_ADMIN_FQDN,
+    REG_ID,
+    REG_STATE,
+    REG_EXPIRES_AT,
+    REG_LAST_CONTACT,
+    REG_NEXT_POLL,
+    REG_RETRY_COUNT,
+    REG_CONFIG,
+    REG_CREDENTIAL,
+    REG_LAST_COMMAND,
+    REG_LAST_COMMAND_ID,
+    REG_LAST_STATUS,
+    REG_LAST_ERROR,
 };
 
 static const struct shown_command *last_command(const struct registration *r)
@@ -26,13 +38,15 @@ static uint32_t last_status(const struct registration *r)
 {
     for (size_t i = r->n_commands; i > 0; i--)
         if (r->commands[i - 1]->rec.state >= CMD_DONE && r->commands[i - 1]->rec.csc)
-            return cmd_status_number((enum cmd_status)r->commands[i - 1]->rec.csc, r->e->settings.status_table);
+            return cmd_status_number((enum cmd_status)r->commands[i - 1]->rec.csc,
+                                     r->e->settings.status_table);
     return 0;
 }
 
 static void write_config_path(struct registration *r, struct bus_writer *w)
 {
-    const struct mo_node *n = r->ending ? NULL : mo_tree_by_name(r->e->tree, MO_MEF_CLIENT_REG_CFG, r->config.node);
+    const struct mo_node *n =
+        r->ending ? NULL : mo_tree_by_name(r->e->tree, MO_MEF_CLIENT_REG_CFG, r->config.node);
     _cleanup_(freep) char *path = n ? node_bus_path(n) : NULL;
 
     bus_write_o(w, path ? path : "/");
@@ -100,7 +114,8 @@ static int get_registration(void *object, const struct bus_property *p, struct b
 
 static const struct bus_option no_options[] = {{NULL, NULL}};
 
-static int ask(struct bus_call *call, enum mef_procedure proc, const char *operation, struct mef_error *reterr)
+static int ask(struct bus_call *call, enum mef_procedure proc, const char *operation,
+               struct mef_error *reterr)
 {
     struct registration *r = bus_call_object(call);
     const char *path = NULL;
@@ -109,10 +124,11 @@ static int ask(struct bus_call *call, enum mef_procedure proc, const char *opera
     if (e < 0)
         return e;
     if (r->ending)
-        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS, "the registration '%s' is being ended", r->config.node);
+        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS, "the registration '%s' is being ended",
+                        r->config.node);
     if (proc != MEF_PROC_REGISTER && r->rec.state != REG_REGISTERED)
-        return mef_fail(reterr, MEF_ERROR_NOT_REGISTERED, "'%s' is not registered at its MEF (state %s)", r->config.node,
-                        reg_state_name(r->rec.state));
+        return mef_fail(reterr, MEF_ERROR_NOT_REGISTERED, "'%s' is not registered at its MEF (state %s)",
+                        r->config.node, reg_state_name(r->rec.state));
     e = registration_request(r, proc, operation, bus_call_uid(call), NULL, &path, reterr);
     return e < 0 ? e : bus_reply(call, "o", path);
 }
@@ -163,14 +179,26 @@ static const struct bus_property registration_properties[] = {
     {NULL},
 };
 
-const struct bus_interface registration_interface = {
-    .name = BUS_INTERFACE("Registration"), .methods = registration_methods, .properties = registration_properties};
+const struct bus_interface registration_interface = {.name = BUS_INTERFACE("Registration"),
+                                                     .methods = registration_methods,
+                                                     .properties = registration_properties};
 
 /* ---- Command ---------------------------------------------------------------------------------------- */
 
 enum command_property {
-    COMMAND_ID, COMMAND_CLASS, COMMAND_CLASS_ID, COMMAND_TARGET_ID, COMMAND_ARGUMENTS, COMMAND_STATUS, COMMAND_STATUS_CODE,
-    COMMAND_REISSUED, COMMAND_REPORTED, COMMAND_RECEIVED_AT, COMMAND_FINISHED_AT, COMMAND_JOB, COMMAND_TRANSACTION_ID,
+    COMMAND_ID,
+    COMMAND_CLASS,
+    COMMAND_CLASS_ID,
+    COMMAND_TARGET_ID,
+    COMMAND_ARGUMENTS,
+    COMMAND_STATUS,
+    COMMAND_STATUS_CODE,
+    COMMAND_REISSUED,
+    COMMAND_REPORTED,
+    COMMAND_RECEIVED_AT,
+    COMMAND_FINISHED_AT,
+    COMMAND_JOB,
+    COMMAND_TRANSACTION_ID,
 };
 
 /* The word of the standard once there is a final number, before that how far it has come. */
@@ -254,4 +282,5 @@ static const struct bus_property command_properties[] = {
     {NULL},
 };
 
-const struct bus_interface command_interface = {.name = BUS_INTERFACE("Command"), .properties = command_properties};
+const struct bus_interface command_interface = {.name = BUS_INTERFACE("Command"),
+                                                .properties = command_properties};

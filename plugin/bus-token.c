@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* org.mefclient1.Token: the one token that the configuration names. Its path follows its label, so it appears when
- * the token was seen first. Thread: the loop's; what blocks goes to the token thread. */
+/* org.mefclient1.Token: the one token that the configuration names. Its path follows its label, so it appears
+ * when the token was seen first. Thread: the loop's; what blocks goes to the token thread. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +8,13 @@
 #include "plugin/engine-private.h"
 
 enum token_property {
-    TOKEN_P_URI, TOKEN_P_LABEL, TOKEN_P_MANUFACTURER, TOKEN_P_MODEL, TOKEN_P_SERIAL, TOKEN_P_STATE, TOKEN_P_MECHANISMS,
+    TOKEN_P_URI,
+    TOKEN_P_LABEL,
+    TOKEN_P_MANUFACTURER,
+    TOKEN_P_MODEL,
+    TOKEN_P_SERIAL,
+    TOKEN_P_STATE,
+    TOKEN_P_MECHANISMS,
     TOKEN_P_FREE_OBJECTS,
 };
 
@@ -51,8 +57,9 @@ static int get_token(void *object, const struct bus_property *p, struct bus_writ
 
 static int token_login(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                    "logging in by call is not built into this version; set [token] pin-file or a systemd credential");
+    return mef_fail(
+        reterr, MEF_ERROR_NOT_SUPPORTED,
+        "logging in by call is not built into this version; set [token] pin-file or a systemd credential");
 }
 
 static int token_logout(struct bus_call *call, struct mef_error *reterr)
@@ -88,7 +95,8 @@ static int token_rescan(struct bus_call *call, struct mef_error *reterr)
     struct engine *e = bus_call_object(call);
     struct rescan *s = calloc(1, sizeof *s);
     const char *path = NULL;
-    int r = s ? job_new(e->jobs, "rescan", bus_call_uid(call), NULL, NULL, NULL, NULL, &s->job, &path, reterr) : -ENOMEM;
+    int r = s ? job_new(e->jobs, "rescan", bus_call_uid(call), NULL, NULL, NULL, NULL, &s->job, &path, reterr)
+              : -ENOMEM;
 
     if (r < 0) {
         free(s);

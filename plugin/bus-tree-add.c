@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The typed adds of org.mefclient1.Tree (design.md 5, interfaces.md 2): a usable registration in one typeable
- * call. What needs the token (which key, storing a trust anchor) runs on the token thread first; then all nodes
- * go in by one transaction. A trust anchor whose transaction fails is swept out of the token again. */
+ * call. What needs the token (which key, storing a trust anchor) runs on the token thread first; then all
+ * nodes go in by one transaction. A trust anchor whose transaction fails is swept out of the token again. */
 #include "plugin/bus-tree.h"
 
 #include <errno.h>
@@ -60,14 +60,16 @@ static bool taken(struct engine *e, const struct mo_tx *tx, enum mo_type type, c
 }
 
 /* `stem` and `suffix`, cut to fit, with "-2", "-3"... while there is such a node. */
-static char *free_name(struct engine *e, const struct mo_tx *tx, enum mo_type type, const char *stem, const char *suffix)
+static char *free_name(struct engine *e, const struct mo_tx *tx, enum mo_type type, const char *stem,
+                       const char *suffix)
 {
     int room = (int)(LIMIT_NODE_NAME - 8 - strlen(suffix));
     char *name = NULL;
 
     for (unsigned i = 1; i < 2 * LIMIT_NODES; i++) {
         free(name);
-        int n = i == 1 ? asprintf(&name, "%.*s%s", room, stem, suffix) : asprintf(&name, "%.*s%s-%u", room, stem, suffix, i);
+        int n = i == 1 ? asprintf(&name, "%.*s%s", room, stem, suffix)
+                       : asprintf(&name, "%.*s%s-%u", room, stem, suffix, i);
         if (n < 0)
             return NULL;
         if (!taken(e, tx, type, name))
@@ -82,8 +84,9 @@ static char *free_name(struct engine *e, const struct mo_tx *tx, enum mo_type ty
 #define INPUT_TEXT(n_, s_) ((struct mo_input){.name = (n_), .kind = MO_INPUT_STRING, .string = (s_)})
 #define INPUT_UINT(n_, u_) ((struct mo_input){.name = (n_), .kind = MO_INPUT_UINT, .uint = (u_)})
 
-static int add_node(struct mo_tx *tx, enum mo_type type, const char *name, const struct mo_input *in, size_t n,
-                    const char *link_type, const char *link_name, uint64_t *ret_id, struct mef_error *reterr)
+static int add_node(struct mo_tx *tx, enum mo_type type, const char *name, const struct mo_input *in,
+                    size_t n, const char *link_type, const char *link_name, uint64_t *ret_id,
+                    struct mef_error *reterr)
 {
     char target[2 * LIMIT_NODE_NAME + 16];
     char *links[] = {target, NULL};
@@ -122,11 +125,12 @@ static int add_profile(struct mo_tx *tx, const struct adding *a, const char *nam
          .n = 2},
         a->key_id ? INPUT_TEXT("symmKeyID", a->key_id) : INPUT_TEXT("myCertFingerprint", a->fingerprint),
     };
-    return add_node(tx, MO_AUTHENTICATION_PROFILE, name, in, ELEMENTS(in), "trustAnchorCred", a->anchor_owner, &id, reterr);
+    return add_node(tx, MO_AUTHENTICATION_PROFILE, name, in, ELEMENTS(in), "trustAnchorCred", a->anchor_owner,
+                    &id, reterr);
 }
 
-static int add_reg_cfg(struct mo_tx *tx, const struct adding *a, const char *name, const char *profile, uint64_t *ret_id,
-                       struct mef_error *reterr)
+static int add_reg_cfg(struct mo_tx *tx, const struct adding *a, const char *name, const char *profile,
+                       uint64_t *ret_id, struct mef_error *reterr)
 {
     struct mo_input in[8] = {INPUT_TEXT("fqdn", a->fqdn), INPUT_TEXT("adminFQDN", a->admin_fqdn)};
     size_t n = 2;
@@ -152,7 +156,8 @@ static int stage(struct adding *a, struct mo_tx *tx, char ***paths, struct mef_e
     _cleanup_(freep) char *name = a->name ? strdup(a->name) : free_name(e, tx, a->type, a->fqdn, "");
     bool has_profile = a->key_id || a->fingerprint;
     _cleanup_(freep) char *profile =
-        name && has_profile ? free_name(e, tx, MO_AUTHENTICATION_PROFILE, name, a->key_id ? "-psk" : "-cert") : NULL;
+        name && has_profile ? free_name(e, tx, MO_AUTHENTICATION_PROFILE, name, a->key_id ? "-psk" : "-cert")
+                            : NULL;
     uint64_t id = 0;
 
     if (!name || (has_profile && !profile))
@@ -181,8 +186,8 @@ static int finish(struct adding *a, struct mef_error *reterr)
         if (r == 0 && a->anchor_owner && !(result.anchor = strdup(a->anchor_owner)))
             r = no_memory(reterr);
         if (r == 0 && a->type == MO_MEF_CLIENT_REG_CFG)
-            r = job_new(e->jobs, "register", bus_call_uid(a->call), NULL, NULL, registration_job_cancel, e, &result.job, NULL,
-                        reterr);
+            r = job_new(e->jobs, "register", bus_call_uid(a->call), NULL, NULL, registration_job_cancel, e,
+                        &result.job, NULL, reterr);
         if (r == 0) {
             r = tree_work_finish(&w, a->call, &result, reterr);
             if (r < 0 && result.job)
@@ -273,7 +278,8 @@ static int take_anchor(struct adding *a, const char *pem, const char *stem, stru
 
     if (strlen(pem) > 2 * LIMIT_CERTIFICATE || cert_from_text(pem, strlen(pem), &a->anchor) < 0 ||
         cert_info_get(&a->anchor, &info) < 0)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the trust anchor is no certificate in PEM form");
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "the trust anchor is no certificate in PEM form");
     cert_info_clear(&info);
     int r = mo_tx_begin(a->e->tree, MO_ORIGIN_LOCAL, NULL, &tx, reterr);
     if (r < 0)
@@ -294,11 +300,13 @@ static int take_port(struct bus_dict *d, const char *key, uint16_t *ret, struct 
 }
 
 static const struct bus_option mef_options[] = {
-    {"Name", "s"},    {"HttpPort", "q"}, {"CoapPort", "q"}, {"WebsocketPort", "q"},   {"ExpirationTime", "t"},
-    {"Labels", "as"}, {"KpmId", "s"},    {"CertFingerprint", "s"}, {"TrustAnchor", "s"}, {NULL, NULL}};
+    {"Name", "s"},           {"HttpPort", "q"}, {"CoapPort", "q"}, {"WebsocketPort", "q"},
+    {"ExpirationTime", "t"}, {"Labels", "as"},  {"KpmId", "s"},    {"CertFingerprint", "s"},
+    {"TrustAnchor", "s"},    {NULL, NULL}};
 static const struct bus_option maf_options[] = {
-    {"Name", "s"},    {"HttpPort", "q"}, {"CoapPort", "q"},        {"WebsocketPort", "q"}, {"ExpirationTime", "t"},
-    {"Labels", "as"}, {"KmId", "s"},     {"CertFingerprint", "s"}, {"TrustAnchor", "s"},   {NULL, NULL}};
+    {"Name", "s"},           {"HttpPort", "q"}, {"CoapPort", "q"}, {"WebsocketPort", "q"},
+    {"ExpirationTime", "t"}, {"Labels", "as"},  {"KmId", "s"},     {"CertFingerprint", "s"},
+    {"TrustAnchor", "s"},    {NULL, NULL}};
 
 static int take_strings(struct adding *a, struct bus_dict *d, struct mef_error *reterr)
 {
@@ -307,20 +315,23 @@ static int take_strings(struct adding *a, struct bus_dict *d, struct mef_error *
     const char *pem = bus_dict_s(d, "TrustAnchor", NULL);
 
     if (key_id && fingerprint)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'KpmId' and 'CertFingerprint' exclude each other");
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "'KpmId' and 'CertFingerprint' exclude each other");
     if (fingerprint && !pem)
         return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
-                        "'CertFingerprint' needs 'TrustAnchor': without it no certificate of the server could be trusted");
+                        "'CertFingerprint' needs 'TrustAnchor': without it no certificate of the server "
+                        "could be trusted");
     if (name && !mo_name_valid(name))
         return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'Name' '%s' is no node name", name);
-    if ((key_id && !(a->key_id = strdup(key_id))) || (fingerprint && !(a->fingerprint = strdup(fingerprint))) ||
-        (name && !(a->name = strdup(name))) ||
+    if ((key_id && !(a->key_id = strdup(key_id))) ||
+        (fingerprint && !(a->fingerprint = strdup(fingerprint))) || (name && !(a->name = strdup(name))) ||
         (bus_dict_strv(d, "Labels") && !(a->labels = strv_copy(bus_dict_strv(d, "Labels")))))
         return no_memory(reterr);
     return pem ? take_anchor(a, pem, name ? name : a->fqdn, reterr) : 0;
 }
 
-static int add_reg(struct bus_call *call, enum mo_type type, const struct bus_option *options, struct mef_error *reterr)
+static int add_reg(struct bus_call *call, enum mo_type type, const struct bus_option *options,
+                   struct mef_error *reterr)
 {
     _cleanup_(adding_freep) struct adding *a = calloc(1, sizeof *a);
     struct bus_dict *d = bus_call_dict(call, 2);
@@ -335,8 +346,8 @@ static int add_reg(struct bus_call *call, enum mo_type type, const struct bus_op
     if (r == 0)
         r = take_fqdn(bus_call_s(call, 1), "admin_fqdn", &a->admin_fqdn, reterr);
     if (r == 0 && mo_tree_by_fqdn(a->e->tree, type, a->fqdn, a->admin_fqdn))
-        r = mef_fail(reterr, MEF_ERROR_ALREADY_EXISTS, "there is a %s for '%s' and '%s' already", mo_type_info(type)->name,
-                     a->fqdn, a->admin_fqdn);
+        r = mef_fail(reterr, MEF_ERROR_ALREADY_EXISTS, "there is a %s for '%s' and '%s' already",
+                     mo_type_info(type)->name, a->fqdn, a->admin_fqdn);
     if (r == 0)
         r = take_port(d, "HttpPort", &a->http_port, reterr);
     if (r == 0)
@@ -382,7 +393,8 @@ static void anchor_done(void *ctx, int r, const struct mef_error *err)
         r = add_anchor_node(w.tx, a, &why);
         const struct mo_node *n = r == 0 ? mo_tx_by_name(w.tx, MO_TRUST_ANCHOR_CRED, a->anchor_owner) : NULL;
         _cleanup_(freep) char *path = n ? node_bus_path(n) : NULL;
-        if (r == 0 && (!path || strv_push(&result.paths, path) < 0 || !(result.anchor = strdup(a->anchor_owner))))
+        if (r == 0 &&
+            (!path || strv_push(&result.paths, path) < 0 || !(result.anchor = strdup(a->anchor_owner))))
             r = no_memory(&why);
         if (r == 0) {
             r = tree_work_finish(&w, a->call, &result, &why);
@@ -447,9 +459,12 @@ int tree_add_trust_anchor_by_uri(struct bus_call *call, struct mef_error *reterr
     if (r < 0)
         return r;
     const char *name = bus_dict_s(bus_call_dict(call, 2), "Name", NULL);
-    _cleanup_(freep) char *chosen = name ? strdup(name) : free_name(e, w.tx, MO_TRUST_ANCHOR_CRED, "anchor", "");
-    struct mo_input in[] = {INPUT_TEXT("certFingerprint", bus_call_s(call, 1)), INPUT_TEXT("URI", bus_call_s(call, 0))};
-    r = chosen ? add_node(w.tx, MO_TRUST_ANCHOR_CRED, chosen, in, ELEMENTS(in), NULL, NULL, &id, reterr) : no_memory(reterr);
+    _cleanup_(freep) char *chosen =
+        name ? strdup(name) : free_name(e, w.tx, MO_TRUST_ANCHOR_CRED, "anchor", "");
+    struct mo_input in[] = {INPUT_TEXT("certFingerprint", bus_call_s(call, 1)),
+                            INPUT_TEXT("URI", bus_call_s(call, 0))};
+    r = chosen ? add_node(w.tx, MO_TRUST_ANCHOR_CRED, chosen, in, ELEMENTS(in), NULL, NULL, &id, reterr)
+               : no_memory(reterr);
     _cleanup_(freep) char *path = r == 0 ? node_bus_path(mo_tx_by_id(w.tx, id)) : NULL;
     if (r == 0 && (!path || strv_push(&result.paths, path) < 0))
         r = no_memory(reterr);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* org.mefclient1.Tree (interfaces.md 2): typed adds, transactions, Apply, Import, Export. Every change is one MO
- * transaction; the reply waits for the disk. Held transactions end with their caller or after 60 s without a call, those of a
- * DM session with the session. The origin is local, or mef-dm for a transaction that a DM session's owner begins. */
+/* org.mefclient1.Tree (interfaces.md 2): typed adds, transactions, Apply, Import, Export. Every change is one
+ * MO transaction; the reply waits for the disk. Held transactions end with their caller or after 60 s without
+ * a call, those of a DM session with the session. The origin is local, or mef-dm for a transaction that a DM
+ * session's owner begins. */
 #include "plugin/bus-tree.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "plugin/dm/dm.h"
 
 #define HOLD_USEC (UINT64_C(60) * 1000000)
-#define HELD_MAX 16u
+#define HELD_MAX  16u
 
 struct tree_tx {
     struct tree_tx *next;
@@ -87,13 +88,14 @@ static struct tree_tx *held_find(struct engine *e, uint32_t id)
     return NULL;
 }
 
-static int held_of(struct engine *e, struct bus_call *call, uint32_t id, struct tree_tx **ret, struct mef_error *reterr)
+static int held_of(struct engine *e, struct bus_call *call, uint32_t id, struct tree_tx **ret,
+                   struct mef_error *reterr)
 {
     struct tree_tx *t = held_find(e, id);
 
     if (!t || !streq(t->sender, bus_call_sender(call)))
-        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "you hold no transaction %u; it may have ended after 60 s without a call",
-                        id);
+        return mef_fail(reterr, MEF_ERROR_NOT_FOUND,
+                        "you hold no transaction %u; it may have ended after 60 s without a call", id);
     if (t->timer)
         (void)sd_event_source_set_time_relative(t->timer, HOLD_USEC);
     *ret = t;
@@ -106,7 +108,8 @@ const char *tree_action(struct engine *e, struct bus_call *call, uint32_t id)
 {
     const struct tree_tx *t = e && id ? held_find(e, id) : NULL;
 
-    return t && t->session && streq(t->sender, bus_call_sender(call)) ? BUS_READONLY : BUS_ACTION("configure");
+    return t && t->session && streq(t->sender, bus_call_sender(call)) ? BUS_READONLY
+                                                                      : BUS_ACTION("configure");
 }
 
 bool tree_session_rollback(struct engine *e, uint64_t session)
@@ -125,7 +128,9 @@ static struct dm_session *session_of(struct bus_call *call)
     struct engine *e = engine_of(call);
     const struct bus_value *v = bus_dict_get(bus_call_dict(call, 0), "Session");
 
-    return e && v && (streq(v->sig, "o") || streq(v->sig, "s")) ? dm_session_find(e->dm, bus_call_sender(call), v->s) : NULL;
+    return e && v && (streq(v->sig, "o") || streq(v->sig, "s"))
+               ? dm_session_find(e->dm, bus_call_sender(call), v->s)
+               : NULL;
 }
 
 static const char *begin_action(struct bus_call *call)
@@ -133,7 +138,8 @@ static const char *begin_action(struct bus_call *call)
     return session_of(call) ? BUS_READONLY : BUS_ACTION("configure");
 }
 
-static int may_begin(struct engine *e, struct bus_call *call, const struct dm_session *session, struct mef_error *reterr)
+static int may_begin(struct engine *e, struct bus_call *call, const struct dm_session *session,
+                     struct mef_error *reterr)
 {
     uint64_t id = session ? dm_session_id(session) : 0;
     unsigned n = 0;
@@ -142,14 +148,17 @@ static int may_begin(struct engine *e, struct bus_call *call, const struct dm_se
         return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "'%s' is no running DM session of yours",
                         bus_dict_s(bus_call_dict(call, 0), "Session", ""));
     if (session && dm_session_committed(session))
-        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "this DM session has committed its transaction; a session has one");
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                        "this DM session has committed its transaction; a session has one");
     for (struct tree_tx *t = e->transactions; t; t = t->next) {
         if (t->session == id && streq(t->sender, bus_call_sender(call)))
-            return mef_fail(reterr, MEF_ERROR_IN_PROGRESS, "you hold transaction %u already; commit it or roll it back", t->id);
+            return mef_fail(reterr, MEF_ERROR_IN_PROGRESS,
+                            "you hold transaction %u already; commit it or roll it back", t->id);
         n += t->session == 0;
     }
     if (!session && n >= HELD_MAX)
-        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%u transactions are open already; try again later", HELD_MAX);
+        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%u transactions are open already; try again later",
+                        HELD_MAX);
     return 0;
 }
 
@@ -167,7 +176,8 @@ static int held_begin(struct tree_tx *t, const struct dm_session *session, struc
     if (r == 0)
         r = bus_sender_watch(e->bus, t->sender, on_sender_gone, t, &t->watch);
     if (r == 0 && !session)
-        r = sd_event_add_time_relative(e->event, &t->timer, CLOCK_BOOTTIME, HOLD_USEC, 0, on_held_too_long, t);
+        r = sd_event_add_time_relative(e->event, &t->timer, CLOCK_BOOTTIME, HOLD_USEC, 0, on_held_too_long,
+                                       t);
     return r;
 }
 
@@ -198,8 +208,8 @@ static int tree_begin(struct bus_call *call, struct mef_error *reterr)
     return bus_reply(call, "u", t->id);
 }
 
-int tree_work_begin(struct engine *e, struct bus_call *call, const struct bus_dict *options, struct tree_work *ret,
-                    struct mef_error *reterr)
+int tree_work_begin(struct engine *e, struct bus_call *call, const struct bus_dict *options,
+                    struct tree_work *ret, struct mef_error *reterr)
 {
     struct tree_work w = {.e = e};
     uint32_t id = (uint32_t)bus_dict_u(options, "Transaction", 0);
@@ -226,7 +236,9 @@ void tree_work_drop(struct tree_work *w)
 void tree_work_fail(struct tree_work *w, const struct mef_error *why)
 {
     if (w->held && w->held->session && why->word == MEF_ERROR_NOT_AUTHORIZED)
-        event_emit(&w->e->sink, &(struct event){.id = EVENT_TREE_REFUSED, .node = w->held->node, .error = mef_error_name(why->word)},
+        event_emit(&w->e->sink,
+                   &(struct event){
+                       .id = EVENT_TREE_REFUSED, .node = w->held->node, .error = mef_error_name(why->word)},
                    "A DM session of '%s' may not do that: %s", w->held->node, why->text);
     tree_work_drop(w);
 }
@@ -249,7 +261,8 @@ static void pending_free(struct pending *p)
     free(p);
 }
 
-static void answer(struct bus_call *call, const struct tree_result *result, const char *job_path, uint64_t generation)
+static void answer(struct bus_call *call, const struct tree_result *result, const char *job_path,
+                   uint64_t generation)
 {
     switch (result->answer) {
     case ANSWER_NODE_JOB:
@@ -278,7 +291,8 @@ static void on_committed(void *ctx, int r, uint64_t generation, const struct mef
         bus_reply_error(p->call, err);
     else
         answer(p->call, &p->result, p->job_path, generation);
-    /* Not before: until now the tree had no node for it, and the sweep would have taken it for a left-over. */
+    /* Not before: until now the tree had no node for it, and the sweep would have taken it for a left-over.
+     */
     if (p->result.anchor)
         anchors_settled(p->e, p->result.anchor);
     if (p->result.session)
@@ -286,7 +300,8 @@ static void on_committed(void *ctx, int r, uint64_t generation, const struct mef
     pending_free(p);
 }
 
-int tree_work_finish(struct tree_work *w, struct bus_call *call, struct tree_result *result, struct mef_error *reterr)
+int tree_work_finish(struct tree_work *w, struct bus_call *call, struct tree_result *result,
+                     struct mef_error *reterr)
 {
     struct mo_tx *tx = TAKE_PTR(w->tx);
 
@@ -309,7 +324,8 @@ int tree_work_finish(struct tree_work *w, struct bus_call *call, struct tree_res
     p->result = *result;
     result->paths = NULL;
     result->anchor = NULL;
-    int r = commit_tree(w->e, tx, result->job, &(struct commit_reply){.ctx = p, .done = on_committed}, reterr);
+    int r =
+        commit_tree(w->e, tx, result->job, &(struct commit_reply){.ctx = p, .done = on_committed}, reterr);
     if (r < 0)
         pending_free(p);
     return r;
@@ -323,13 +339,15 @@ static int push_path(char ***paths, const struct mo_node *n)
     return path ? strv_push(paths, path) : -ENOMEM;
 }
 
-static int new_job(struct engine *e, struct bus_call *call, const char *operation, uint32_t *ret, struct mef_error *reterr)
+static int new_job(struct engine *e, struct bus_call *call, const char *operation, uint32_t *ret,
+                   struct mef_error *reterr)
 {
-    return job_new(e->jobs, operation, bus_call_uid(call), NULL, NULL, registration_job_cancel, e, ret, NULL, reterr);
+    return job_new(e->jobs, operation, bus_call_uid(call), NULL, NULL, registration_job_cancel, e, ret, NULL,
+                   reterr);
 }
 
-static int add_one(struct mo_tx *tx, const char *parent, const char *type_name, const char *name, const struct bus_dict *attributes,
-                   uint64_t *ret_id, struct mef_error *reterr)
+static int add_one(struct mo_tx *tx, const char *parent, const char *type_name, const char *name,
+                   const struct bus_dict *attributes, uint64_t *ret_id, struct mef_error *reterr)
 {
     enum mo_type type;
     struct bus_inputs in = {0};
@@ -338,9 +356,11 @@ static int add_one(struct mo_tx *tx, const char *parent, const char *type_name, 
     if (r < 0)
         return mef_fail(reterr, r == -EOPNOTSUPP ? MEF_ERROR_NOT_SUPPORTED : MEF_ERROR_INVALID_ARGUMENTS,
                         "'%s' is no MO type that is kept here", type_name);
-    /* The tree takes an anchor without URI because AddTrustAnchor brings the certificate; by hand it is mandatory (1.7). */
+    /* The tree takes an anchor without URI because AddTrustAnchor brings the certificate; by hand it is
+     * mandatory (1.7). */
     if (type == MO_TRUST_ANCHOR_CRED && !bus_dict_get(attributes, "URI"))
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "trustAnchorCred '%s': attribute 'URI' is missing", name);
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "trustAnchorCred '%s': attribute 'URI' is missing", name);
     const struct mo_node *p = *parent ? mo_tx_resolve(tx, parent) : NULL;
     if (*parent && !p)
         return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "the parent '%s' addresses no MO node", parent);
@@ -373,7 +393,8 @@ static int tree_add(struct bus_call *call, struct mef_error *reterr)
         r = tree_work_begin(e, call, bus_call_dict(call, 4), &w, reterr);
     if (r < 0)
         return r;
-    r = add_one(w.tx, bus_call_s(call, 0), bus_call_s(call, 1), bus_call_s(call, 2), bus_call_dict(call, 3), &id, reterr);
+    r = add_one(w.tx, bus_call_s(call, 0), bus_call_s(call, 1), bus_call_s(call, 2), bus_call_dict(call, 3),
+                &id, reterr);
     if (r == 0 && push_path(&result.paths, mo_tx_by_id(w.tx, id)) < 0)
         r = no_memory(reterr);
     if (r == 0 && !w.held && mo_node_type(mo_tx_by_id(w.tx, id)) == MO_MEF_CLIENT_REG_CFG)
@@ -391,8 +412,9 @@ static int tree_add(struct bus_call *call, struct mef_error *reterr)
 
 /* ---- Apply ------------------------------------------------------------------------------------------ */
 
-static const struct bus_option operation_keys[] = {{"Op", "s"},         {"Path", "s"},   {"Type", "s"},   {"Name", "s"},
-                                                   {"Attributes", "a{sv}"}, {"Remove", "as"}, {"Target", "s"}, {NULL, NULL}};
+static const struct bus_option operation_keys[] = {
+    {"Op", "s"},      {"Path", "s"},   {"Type", "s"}, {"Name", "s"}, {"Attributes", "a{sv}"},
+    {"Remove", "as"}, {"Target", "s"}, {NULL, NULL}};
 
 enum op { OP_ADD, OP_SET, OP_DELETE, OP_LINK, OP_UNLINK };
 
@@ -412,7 +434,8 @@ static int apply_one(struct mo_tx *tx, struct bus_dict *o, char ***paths, struct
     while (op < ELEMENTS(op_names) && !streq(op_names[op], name))
         op++;
     if (op == ELEMENTS(op_names))
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'Op' is '%s'; it must be add, set, delete, link or unlink", name);
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "'Op' is '%s'; it must be add, set, delete, link or unlink", name);
     if (op == OP_ADD) {
         uint64_t id = 0;
         r = add_one(tx, path, bus_dict_s(o, "Type", ""), bus_dict_s(o, "Name", ""), d, &id, reterr);
@@ -448,10 +471,12 @@ static int tree_apply(struct bus_call *call, struct mef_error *reterr)
     struct mo_save *save = NULL; /* of a held transaction: the call counts as a whole or not at all */
     int r = bus_call_options(call, 1, apply_options, reterr);
 
-    if (r == 0 && bus_dict_get(bus_call_dict(call, 1), "DryRun") && bus_dict_get(bus_call_dict(call, 1), "Transaction"))
+    if (r == 0 && bus_dict_get(bus_call_dict(call, 1), "DryRun") &&
+        bus_dict_get(bus_call_dict(call, 1), "Transaction"))
         r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'DryRun' and 'Transaction' exclude each other");
     if (r == 0 && ops->dicts.n > LIMIT_TX_OPERATIONS)
-        r = mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "more than %u operations in one transaction", LIMIT_TX_OPERATIONS);
+        r = mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "more than %u operations in one transaction",
+                     LIMIT_TX_OPERATIONS);
     if (r == 0)
         r = tree_work_begin(e, call, bus_call_dict(call, 1), &w, reterr);
     if (r < 0)

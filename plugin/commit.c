@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* MO commits and their consequences, in the order of mo-tree.md 4.3: durable first, then the nodes on the bus,
- * then T2, then T1, then the reply. */
+/* MO commits and their consequences, in the order of mo-tree.md 4.3: durable first, then the nodes on the
+ * bus, then T2, then T1, then the reply. */
 #include "plugin/commit.h"
 
 #include <errno.h>
@@ -56,18 +56,21 @@ static void tell_committed(struct engine *e, const struct mo_diff *diff)
     struct committed c = {.e = e, .diff = diff};
 
     for (size_t i = 0; i < diff->n; i++) {
-        _cleanup_(freep) char *path = node_bus_path(diff->changes[i].after ? diff->changes[i].after : diff->changes[i].before);
+        _cleanup_(freep) char *path =
+            node_bus_path(diff->changes[i].after ? diff->changes[i].after : diff->changes[i].before);
         if (path)
             (void)strv_push(&c.paths, path);
     }
     bus_changed(e->tree_object, tree_interface.name, "Generation");
     (void)bus_signal_emit_by(e->tree_object, tree_interface.name, "Committed", fill_committed, &c);
     strv_free(c.paths);
-    event_emit(&e->sink, &(struct event){.id = EVENT_TREE_COMMITTED}, "generation %llu of the MO tree: %zu changes, origin %s",
-               (unsigned long long)diff->generation, diff->n, mo_origin_name(diff->origin));
+    event_emit(&e->sink, &(struct event){.id = EVENT_TREE_COMMITTED},
+               "generation %llu of the MO tree: %zu changes, origin %s", (unsigned long long)diff->generation,
+               diff->n, mo_origin_name(diff->origin));
 }
 
-static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *diff, const struct mef_error *err)
+static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *diff,
+                 const struct mef_error *err)
 {
     struct commit *c = ctx;
     struct engine *e = c->e;
@@ -93,7 +96,8 @@ static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *di
     commit_free(c);
 }
 
-int commit_tree(struct engine *e, struct mo_tx *tx, uint32_t job, const struct commit_reply *reply, struct mef_error *reterr)
+int commit_tree(struct engine *e, struct mo_tx *tx, uint32_t job, const struct commit_reply *reply,
+                struct mef_error *reterr)
 {
     struct commit *c = calloc(1, sizeof *c);
 

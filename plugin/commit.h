@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One commit of the MO tree on behalf of a bus call (or of nobody): triggers are prepared with it, buried in the
- * same database transaction, and acted on after it; the caller hears when it is durable. Thread: the loop's. */
+/* One commit of the MO tree on behalf of a bus call (or of nobody): triggers are prepared with it, buried in
+ * the same database transaction, and acted on after it; the caller hears when it is durable. Thread: the
+ * loop's. */
 #pragma once
 
 #include "plugin/engine-private.h"

@@ -29,9 +29,10 @@ static const struct word devcfg_words[] = {{"auto", 0}, {"register", 1}, {"boots
 static const struct word status_words[] = {{"published", 0}, {"seed", 1}, {NULL, 0}};
 static const struct word anchor_words[] = {{"required", 0}, {"optional", 1}, {"literal", 2}, {NULL, 0}};
 static const struct word suite_words[] = {{"any", 0}, {"all", 1}, {"transport", 2}, {NULL, 0}};
-static const struct word level_words[] = {{"emerg", LOG_EMERG},     {"alert", LOG_ALERT},   {"crit", LOG_CRIT},
-                                          {"err", LOG_ERR},         {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
-                                          {"info", LOG_INFO},       {"debug", LOG_DEBUG},   {NULL, 0}};
+static const struct word level_words[] = {
+    {"emerg", LOG_EMERG}, {"alert", LOG_ALERT},     {"crit", LOG_CRIT},
+    {"err", LOG_ERR},     {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
+    {"info", LOG_INFO},   {"debug", LOG_DEBUG},     {NULL, 0}};
 static const struct word target_words[] = {
     {"auto", LOG_TARGET_AUTO}, {"journal", LOG_TARGET_JOURNAL}, {"console", LOG_TARGET_CONSOLE}, {NULL, 0}};
 
@@ -62,7 +63,8 @@ static const struct key {
     {"network", "connect-timeout", KEY_SECONDS, AT(connect_timeout), "PT10S", NULL, 1, 600},
     {"network", "response-timeout", KEY_SECONDS, AT(response_timeout), "PT60S", NULL, 1, 3600},
     {"mef", "command-classes", KEY_LIST, AT(command_classes), "cert-prov"},
-    {"mef", "registration-lifetime", KEY_SECONDS, AT(registration_lifetime), "P365D", NULL, 60, UINT64_C(3660) * 86400},
+    {"mef", "registration-lifetime", KEY_SECONDS, AT(registration_lifetime), "P365D", NULL, 60,
+     UINT64_C(3660) * 86400},
     {"mef", "default-retry", KEY_SECONDS, AT(default_retry), "PT24H", NULL, 1, UINT64_C(366) * 86400},
     {"mef", "backoff-min", KEY_SECONDS, AT(backoff_min), "PT5S", NULL, 1, 86400},
     {"mef", "backoff-max", KEY_SECONDS, AT(backoff_max), "PT15M", NULL, 1, UINT64_C(7) * 86400},
@@ -100,8 +102,8 @@ struct reader {
     /* inih cuts lines at 200 octets: longer ones are handed over in pieces, as continuation lines. */
     char *text;
     size_t room, at, len;
-    bool piece;           /* the line that inih reads now is a later piece of the same line */
-    const struct key *last; /* the key that a continuation adds to */
+    bool piece;                         /* the line that inih reads now is a later piece of the same line */
+    const struct key *last;             /* the key that a continuation adds to */
     unsigned char seen[ELEMENTS(keys)]; /* set in this file */
 };
 
@@ -140,7 +142,8 @@ static int set_word(const struct key *k, const char *value, uint32_t *ret, struc
     return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' is not one of %s", value, choice);
 }
 
-static int set_key(struct config *c, const struct key *k, const char *value, bool append, struct mef_error *reterr)
+static int set_key(struct config *c, const struct key *k, const char *value, bool append,
+                   struct mef_error *reterr)
 {
     void *at = member(c, k);
 
@@ -169,7 +172,8 @@ static int set_key(struct config *c, const struct key *k, const char *value, boo
         return set_list(list, value);
     }
     case KEY_BOOL: {
-        static const struct word yes_no[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {"1", 1}, {"0", 0}, {NULL, 0}};
+        static const struct word yes_no[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0},
+                                             {"1", 1},   {"0", 0},  {NULL, 0}};
         struct key words = *k;
         uint32_t v = 0;
         words.words = yes_no;
@@ -184,8 +188,8 @@ static int set_key(struct config *c, const struct key *k, const char *value, boo
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
                             "'%s' is not a duration; write seconds or an xs:duration such as PT30S", value);
         if (v < k->min || v > k->max)
-            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' is not between %llu and %llu seconds", value,
-                            (unsigned long long)k->min, (unsigned long long)k->max);
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' is not between %llu and %llu seconds",
+                            value, (unsigned long long)k->min, (unsigned long long)k->max);
         *(uint64_t *)at = v;
         return 0;
     }
@@ -236,20 +240,21 @@ static int on_pair(void *user, const char *section, const char *name, const char
         if (!str_text_valid(value, strlen(value)))
             rd->error = mef_fail(&why, MEF_ERROR_INVALID_ARGUMENTS, "the value is not plain UTF-8 text");
         else
-            rd->error = set_key(rd->config, k, value, rd->seen[i] && (rd->piece || k->type == KEY_LIST), &why);
+            rd->error =
+                set_key(rd->config, k, value, rd->seen[i] && (rd->piece || k->type == KEY_LIST), &why);
         rd->seen[i] = 1;
         if (rd->error)
             (void)mef_fail(rd->reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s:%u: %s: %s", rd->path, rd->line, name,
                            why.word ? why.text : "out of memory");
         return 1;
     }
-    event_emit(rd->warn, &(struct event){.id = EVENT_CONFIG_WARNING}, "%s:%u: %s: no such key in [%s], ignored", rd->path,
-               rd->line, name, section);
+    event_emit(rd->warn, &(struct event){.id = EVENT_CONFIG_WARNING},
+               "%s:%u: %s: no such key in [%s], ignored", rd->path, rd->line, name, section);
     return 1;
 }
 
-/* Where a piece of at most `max` octets may end: not beside a blank, and not so that the next piece would begin
- * like a comment or a section. */
+/* Where a piece of at most `max` octets may end: not beside a blank, and not so that the next piece would
+ * begin like a comment or a section. */
 static size_t piece_end(const char *s, size_t len, size_t max)
 {
     if (len <= max)
@@ -278,7 +283,8 @@ static char *next_line(char *buffer, int size, void *stream)
         while (rd->len > 0 && (rd->text[rd->len - 1] == '\n' || rd->text[rd->len - 1] == '\r'))
             rd->len--;
         if (memchr(rd->text, '\0', rd->len))
-            rd->error = mef_fail(rd->reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s:%u: a NUL octet", rd->path, rd->line);
+            rd->error =
+                mef_fail(rd->reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s:%u: a NUL octet", rd->path, rd->line);
     }
     size_t head = rd->piece ? 1 : 0; /* a blank in front makes it a continuation */
     size_t n = piece_end(rd->text + rd->at, rd->len - rd->at, (size_t)size - 3 - head);
@@ -291,7 +297,8 @@ static char *next_line(char *buffer, int size, void *stream)
     return buffer;
 }
 
-static int read_file(struct config *c, const char *path, const struct event_sink *warn, struct mef_error *reterr)
+static int read_file(struct config *c, const char *path, const struct event_sink *warn,
+                     struct mef_error *reterr)
 {
     struct reader rd = {.config = c, .warn = warn, .reterr = reterr, .path = path};
     struct stat st;
@@ -302,15 +309,16 @@ static int read_file(struct config *c, const char *path, const struct event_sink
                         "the configuration file '%s' cannot be read: %s", path, strerror(errno));
     int r = 0;
     if (fstat(fileno(rd.file), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)LIMIT_CONFIG_FILE) {
-        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s:1: not a regular file of at most %u octets", path,
-                     LIMIT_CONFIG_FILE);
+        r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s:1: not a regular file of at most %u octets",
+                     path, LIMIT_CONFIG_FILE);
     } else {
         int line = ini_parse_stream(next_line, &rd, on_pair, &rd);
         if (rd.error)
             r = rd.error;
         else if (line != 0)
-            r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s:%u: neither 'key=value', '[section]' nor a comment",
-                         path, line > 0 ? (unsigned)line : rd.line);
+            r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                         "%s:%u: neither 'key=value', '[section]' nor a comment", path,
+                         line > 0 ? (unsigned)line : rd.line);
     }
     free(rd.text);
     (void)fclose(rd.file);
@@ -323,7 +331,8 @@ static int is_conf(const struct dirent *d)
     return d->d_name[0] != '.' && n > 5 && streq(d->d_name + n - 5, ".conf");
 }
 
-static int read_dropins(struct config *c, const char *path, const struct event_sink *warn, struct mef_error *reterr)
+static int read_dropins(struct config *c, const char *path, const struct event_sink *warn,
+                        struct mef_error *reterr)
 {
     _cleanup_(freep) char *dir = NULL;
     struct dirent **names = NULL;
@@ -335,15 +344,18 @@ static int read_dropins(struct config *c, const char *path, const struct event_s
     }
     int n = scandir(dir, &names, is_conf, alphasort);
     if (n < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0
-                                                   : mef_fail(reterr, MEF_ERROR_FAILED, "the folder '%s' cannot be read: %s",
-                                                              dir, strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : mef_fail(reterr, MEF_ERROR_FAILED, "the folder '%s' cannot be read: %s", dir,
+                              strerror(errno));
     if ((unsigned)n > LIMIT_CONFIG_DROPINS)
-        r = mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "the folder '%s' holds more than %u files", dir, LIMIT_CONFIG_DROPINS);
+        r = mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "the folder '%s' holds more than %u files", dir,
+                     LIMIT_CONFIG_DROPINS);
     for (int i = 0; i < n; i++) {
         char *file = NULL;
         if (r == 0) {
-            r = asprintf(&file, "%s/%s", dir, names[i]->d_name) < 0 ? -ENOMEM : read_file(c, file, warn, reterr);
+            r = asprintf(&file, "%s/%s", dir, names[i]->d_name) < 0 ? -ENOMEM
+                                                                    : read_file(c, file, warn, reterr);
             if (r != -ENOMEM)
                 free(file);
         }
@@ -356,12 +368,14 @@ static int read_dropins(struct config *c, const char *path, const struct event_s
 static const struct key *find_key(const char *section, size_t n, const char *name)
 {
     for (size_t i = 0; i < ELEMENTS(keys); i++)
-        if (strlen(keys[i].section) == n && strncmp(keys[i].section, section, n) == 0 && streq(keys[i].name, name))
+        if (strlen(keys[i].section) == n && strncmp(keys[i].section, section, n) == 0 &&
+            streq(keys[i].name, name))
             return &keys[i];
     return NULL;
 }
 
-static int apply_option(struct config *c, const char *option, const struct event_sink *warn, struct mef_error *reterr)
+static int apply_option(struct config *c, const char *option, const struct event_sink *warn,
+                        struct mef_error *reterr)
 {
     const char *dot = strchr(option, '.'), *equals = strchr(option, '=');
     _cleanup_(freep) char *name = NULL;
@@ -372,7 +386,8 @@ static int apply_option(struct config *c, const char *option, const struct event
         return -ENOMEM;
     const struct key *k = find_key(option, (size_t)(dot - option), name);
     if (!k) {
-        event_emit(warn, &(struct event){.id = EVENT_CONFIG_WARNING}, "option '%s': no such key, ignored", option);
+        event_emit(warn, &(struct event){.id = EVENT_CONFIG_WARNING}, "option '%s': no such key, ignored",
+                   option);
         return 0;
     }
     int r = set_key(c, k, equals + 1, false, reterr);
@@ -399,7 +414,8 @@ static int apply_override(struct config *c, const struct config_override *o, con
     for (size_t i = 0; i < ELEMENTS(all); i++) {
         if (!all[i].value)
             continue;
-        int r = set_key(c, find_key(all[i].section, strlen(all[i].section), all[i].name), all[i].value, false, reterr);
+        int r = set_key(c, find_key(all[i].section, strlen(all[i].section), all[i].name), all[i].value, false,
+                        reterr);
         if (r < 0) {
             mef_error_prefix(reterr, "%s", all[i].name);
             return r;
@@ -435,14 +451,16 @@ static int check_whole(const struct config *c, const char *path, struct mef_erro
     size_t n;
 
     if (c->backoff_min > c->backoff_max)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: backoff-min is longer than backoff-max", path);
-    if (config_trusted_uids(c, uids, ELEMENTS(uids), &n) < 0)
-        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: trusted-uids: not a list of at most 64 numeric user ids",
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: backoff-min is longer than backoff-max",
                         path);
+    if (config_trusted_uids(c, uids, ELEMENTS(uids), &n) < 0)
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "%s: trusted-uids: not a list of at most 64 numeric user ids", path);
     for (char **s = c->resolve; s && *s; s++) {
         const char *colon = strchr(*s, ':');
         if (!colon || colon == *s || !colon[1])
-            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: resolve: '%s' is not NAME:ADDRESS", path, *s);
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: resolve: '%s' is not NAME:ADDRESS",
+                            path, *s);
     }
     for (char **s = c->command_classes; s && *s; s++)
         if (config_class_bit(*s) == 0)
@@ -452,13 +470,13 @@ static int check_whole(const struct config *c, const char *path, struct mef_erro
     static const char *const names[] = {"state-dir", "runtime-dir", "module", "pin-file", "challenge-file"};
     for (size_t i = 0; i < ELEMENTS(paths); i++)
         if (paths[i] && paths[i][0] && paths[i][0] != '/')
-            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: %s: '%s' is not an absolute path", path, names[i],
-                            paths[i]);
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "%s: %s: '%s' is not an absolute path", path,
+                            names[i], paths[i]);
     return 0;
 }
 
-int config_load(const char *path, const struct config_override *over, const struct event_sink *warn, struct config **ret,
-                struct mef_error *reterr)
+int config_load(const char *path, const struct config_override *over, const struct event_sink *warn,
+                struct config **ret, struct mef_error *reterr)
 {
     _cleanup_(config_unrefp) struct config *c = calloc(1, sizeof *c);
     const char *file = path ? path : DEFAULT_FILE;

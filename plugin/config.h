@@ -59,8 +59,8 @@ struct config_override {
  * order, key by key. Unknown keys become an EVENT_CONFIG_WARNING that says FILE:LINE: key.
  * -EINVAL with a sentence `FILE:LINE: ...` for a bad value: nothing of the configuration is to be used.
  * -ENOENT when a path was given and is not there. */
-int config_load(const char *path, const struct config_override *over, const struct event_sink *warn, struct config **ret,
-                struct mef_error *reterr);
+int config_load(const char *path, const struct config_override *over, const struct event_sink *warn,
+                struct config **ret, struct mef_error *reterr);
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c); /* NULL is fine */
 DEFINE_CLEANUP(struct config *, config_unref)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The engine's parts, for the files of the plugin root only. Everything here belongs to the loop thread unless
- * it says otherwise. */
+/* The engine's parts, for the files of the plugin root only. Everything here belongs to the loop thread
+ * unless it says otherwise. */
 #pragma once
 
 #include <pthread.h>
@@ -64,7 +64,7 @@ struct engine {
     struct token_thread *token_thread;
     struct vault_ctx vault;
     bool credentials_stale; /* a registration uses another one since the last listing */
-    bool token_tried; /* the first attempt to open it is over */
+    bool token_tried;       /* the first attempt to open it is over */
 
     struct bus *bus;
     struct jobs *jobs;
@@ -95,15 +95,17 @@ void engine_transaction_id(struct engine *e, char ret[17]);
 
 /* registrations.c: the registrations and their commands, as model and as bus objects. */
 int registrations_load(struct engine *e, struct mef_error *reterr); /* at start: records and nodes */
-void registrations_start(struct engine *e);                          /* when the token was looked for */
+void registrations_start(struct engine *e);                         /* when the token was looked for */
 void registrations_apply(struct engine *e, const struct mo_diff *diff, uint32_t job);
-/* Before a commit that deletes or adds [MEFClientRegCfg]: refuses what cannot be, and fills what `also` writes. */
+/* Before a commit that deletes or adds [MEFClientRegCfg]: refuses what cannot be, and fills what `also`
+ * writes. */
 struct burial;
-int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct burial **ret, struct mef_error *reterr);
+int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct burial **ret,
+                          struct mef_error *reterr);
 int registrations_bury(sqlite3 *sql, const struct burial *b, struct mef_error *reterr); /* store thread */
 void burial_free(struct burial *b);
-void registrations_stop(struct engine *e);                        /* fires the cancels */
-int registrations_join(struct engine *e, uint64_t deadline);      /* -ETIMEDOUT: one hangs */
+void registrations_stop(struct engine *e);                   /* fires the cancels */
+int registrations_join(struct engine *e, uint64_t deadline); /* -ETIMEDOUT: one hangs */
 void registrations_free(struct engine *e);
 struct registration *registration_find(struct engine *e, const char *node);
 struct registration *registration_by_fqdn(struct engine *e, const char *fqdn, const char *admin_fqdn);
@@ -117,7 +119,8 @@ bool registration_ending(const struct registration *r);
 /* Which registrations use a credential: bus paths appended to *paths. */
 int registrations_using(struct engine *e, const char *credential, char ***paths);
 /* Reads the configuration of a [MEFClientRegCfg] node out of the tree (its profile and anchors too). */
-int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret, struct mef_error *reterr);
+int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret,
+                        struct mef_error *reterr);
 
 /* sessions.c: DM sessions (plugin/dm) wired to tree and registrations. */
 int sessions_start(struct engine *e);
@@ -129,10 +132,10 @@ extern const struct bus_interface manager_interface, tree_interface, node_interf
 int manager_export(struct engine *e);
 int tree_export(struct engine *e);
 void tree_transactions_free(struct engine *e);
-int nodes_export(struct engine *e);                                   /* all nodes of the tree */
+int nodes_export(struct engine *e); /* all nodes of the tree */
 void nodes_apply(struct engine *e, const struct mo_diff *diff);
 void nodes_free(struct engine *e);
-char *node_bus_path(const struct mo_node *n);                         /* malloc'ed */
+char *node_bus_path(const struct mo_node *n); /* malloc'ed */
 /* One commit on behalf of a call: replies through `reply` when it is durable. */
 int token_export(struct engine *e);
 void token_changed(struct engine *e);

@@ -44,7 +44,8 @@ static int clock_random(void *ctx, void *buf, size_t len)
     return 0;
 }
 
-const struct clock_port engine_clock = {.realtime = clock_realtime, .boottime = clock_boottime, .random = clock_random};
+const struct clock_port engine_clock = {
+    .realtime = clock_realtime, .boottime = clock_boottime, .random = clock_random};
 
 void engine_transaction_id(struct engine *e, char ret[17])
 {
@@ -169,11 +170,14 @@ static int make_identity(struct engine *e, struct mef_error *reterr)
     char absolute[LIMIT_M2M_ID + 1];
 
     if (!id)
-        id = c->kind == CLIENT_CSE ? c->cse_id : c->kind == CLIENT_AE ? (c->ae_ids ? c->ae_ids[0] : NULL) : c->node_id;
+        id = c->kind == CLIENT_CSE  ? c->cse_id
+             : c->kind == CLIENT_AE ? (c->ae_ids ? c->ae_ids[0] : NULL)
+                                    : c->node_id;
     if (id) {
         if (m2m_id_normalize(id, c->sp_id, absolute) < 0)
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
-                            "[client] id: '%s' is no M2M identifier that [client] sp-id could make absolute", id);
+                            "[client] id: '%s' is no M2M identifier that [client] sp-id could make absolute",
+                            id);
         if (!(e->identity_id = strdup(absolute)))
             return -ENOMEM;
     }
@@ -204,7 +208,8 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
         *value++ = '\0';
         int v = vocabulary_override(e->vocabulary, key, value, &why);
         if (v == -ENOENT)
-            event_emit(&e->sink, &(struct event){.id = EVENT_CONFIG_WARNING}, "[vocabulary] %s: no such name, ignored", key);
+            event_emit(&e->sink, &(struct event){.id = EVENT_CONFIG_WARNING},
+                       "[vocabulary] %s: no such name, ignored", key);
         else if (v < 0)
             r = mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "[vocabulary] %s: %s", key, why.text);
     }
@@ -239,7 +244,8 @@ static void warn_line(void *ctx, const struct event *ev)
     s->line(s->ctx, text);
 }
 
-int engine_check_config(const struct engine_host *host, bool print, void (*line)(void *ctx, const char *text), void *ctx)
+int engine_check_config(const struct engine_host *host, bool print, void (*line)(void *ctx, const char *text),
+                        void *ctx)
 {
     struct line_sink to = {.line = line, .ctx = ctx};
     struct event_sink warn = {.ctx = &to, .emit = warn_line};
@@ -301,7 +307,8 @@ static int make_loop(struct engine *e)
         r = sd_event_add_io(e->event, &e->post_source, post_fd(e->post), EPOLLIN, on_post, e);
     if (r >= 0) {
         e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = e->wake_fd < 0 ? -errno : sd_event_add_io(e->event, &e->wake_source, e->wake_fd, EPOLLIN, on_wake, e);
+        r = e->wake_fd < 0 ? -errno
+                           : sd_event_add_io(e->event, &e->wake_source, e->wake_fd, EPOLLIN, on_wake, e);
     }
     return r < 0 ? r : 0;
 }
@@ -367,7 +374,8 @@ static void run_call(void *ctx, void *data)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-/* The loop has ended, asked or not: who called in the meantime gets an answer, nobody waits for it any more. */
+/* The loop has ended, asked or not: who called in the meantime gets an answer, nobody waits for it any more.
+ */
 void engine_loop_over(struct engine *e)
 {
     (void)pthread_mutex_lock(&e->call_lock);
@@ -402,7 +410,10 @@ static void on_token_state(void *ctx, enum token_state state, const struct mef_e
     bool first = !e->token_tried;
 
     e->token_tried = true;
-    engine_attention(e, NULL, "token", state == TOKEN_PRESENT ? NULL : why->text[0] ? why->text : "the token cannot be used");
+    engine_attention(e, NULL, "token",
+                     state == TOKEN_PRESENT ? NULL
+                     : why->text[0]         ? why->text
+                                            : "the token cannot be used");
     token_changed(e);
     engine_update_state(e);
     if (e->state == ENGINE_STOPPING)
@@ -577,13 +588,14 @@ int engine_start(struct engine *e)
     if (r < 0) {
         if (!err.word)
             (void)mef_fail(&err, MEF_ERROR_FAILED, "cannot start: %s", strerror(-r));
-        event_emit(&e->sink, &(struct event){.id = EVENT_STORE_FAILED, .error = mef_error_name(err.word)}, "%s", err.text);
+        event_emit(&e->sink, &(struct event){.id = EVENT_STORE_FAILED, .error = mef_error_name(err.word)},
+                   "%s", err.text);
         tell_host(e, MEFPLUG_LOG_ERR, &err);
         (void)engine_stop(e, now_monotonic() + 1000000);
         return r;
     }
-    event_emit(&e->sink, &(struct event){.id = EVENT_STARTED}, "mefclient %s is up in %s, state in '%s'", PACKAGE_VERSION,
-               e->host->name ? e->host->name : "its host", e->config->state_dir);
+    event_emit(&e->sink, &(struct event){.id = EVENT_STARTED}, "mefclient %s is up in %s, state in '%s'",
+               PACKAGE_VERSION, e->host->name ? e->host->name : "its host", e->config->state_dir);
     return 0;
 }
 
@@ -597,11 +609,13 @@ int engine_reload(struct engine *e)
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
-        event_emit(&e->sink, &(struct event){.id = EVENT_CONFIG_REFUSED}, "the old configuration stays: %s", err.text);
+        event_emit(&e->sink, &(struct event){.id = EVENT_CONFIG_REFUSED}, "the old configuration stays: %s",
+                   err.text);
         tell_host(e, MEFPLUG_LOG_ERR, &err);
         return MEFPLUG_BAD_CONFIG;
     }
-    /* Identity, paths, token, bus and network are what running exchanges stand on: they count at the next start. */
+    /* Identity, paths, token, bus and network are what running exchanges stand on: they count at the next
+     * start. */
     e->config->log_level = fresh->log_level;
     e->config->log_target = fresh->log_target;
     apply_log(e);
@@ -646,7 +660,7 @@ int engine_stop(struct engine *e, uint64_t deadline)
     }
     if (e->db) {
         mo_tree_stop(e->tree); /* nothing more may be handed to a database that is gone */
-        db_close(e->db); /* commits what is queued; its outcomes come by the post queue */
+        db_close(e->db);       /* commits what is queued; its outcomes come by the post queue */
         e->db = NULL;
         post_run(e->post);
         post_run(e->post);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The engine: everything of one plugin object behind the host ABI. It owns the loop, the store, the token, the
- * bus and the workers, and wires the ports. All functions but engine_new and engine_free run on the loop
+/* The engine: everything of one plugin object behind the host ABI. It owns the loop, the store, the token,
+ * the bus and the workers, and wires the ports. All functions but engine_new and engine_free run on the loop
  * thread; entry.c sees to that. */
 #pragma once
 
@@ -31,7 +31,8 @@ int engine_dispatch(struct engine *e);
 int engine_loop(struct engine *e);
 void engine_quit(struct engine *e);
 int engine_reload(struct engine *e);
-/* 0; -ETIMEDOUT: a thread hung in the token and was left behind with the engine, which must then not be freed. */
+/* 0; -ETIMEDOUT: a thread hung in the token and was left behind with the engine, which must then not be
+ * freed. */
 int engine_stop(struct engine *e, uint64_t deadline_usec);
 void engine_free(struct engine *e);
 
@@ -42,4 +43,5 @@ void engine_loop_over(struct engine *e);
 int engine_call(struct engine *e, int (*fn)(struct engine *, void *), void *ctx);
 
 /* check_config() of the ABI. */
-int engine_check_config(const struct engine_host *host, bool print, void (*line)(void *ctx, const char *text), void *ctx);
+int engine_check_config(const struct engine_host *host, bool print, void (*line)(void *ctx, const char *text),
+                        void *ctx);

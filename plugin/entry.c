@@ -16,7 +16,7 @@
 #include "plugin/engine.h"
 #include "plugin/stats.h"
 
-#define STOP_DEFAULT USEC_PER_SECOND
+#define STOP_DEFAULT    USEC_PER_SECOND
 #define USEC_PER_SECOND UINT64_C(1000000)
 
 struct plugin {
@@ -27,7 +27,7 @@ struct plugin {
     bool started, stopped, abandoned;
     bool threaded;
     pthread_t thread;
-    sem_t up;       /* the thread has started or failed */
+    sem_t up; /* the thread has started or failed */
     int start_result;
     uint64_t stop_deadline;
     int stop_result;
@@ -64,7 +64,8 @@ static void *run(void *arg)
     (void)sem_post(&p->up);
     if (r == 0) {
         (void)engine_loop(p->engine);
-        p->stop_result = engine_stop(p->engine, p->stop_deadline ? p->stop_deadline : now_monotonic() + STOP_DEFAULT);
+        p->stop_result =
+            engine_stop(p->engine, p->stop_deadline ? p->stop_deadline : now_monotonic() + STOP_DEFAULT);
         engine_loop_over(p->engine);
     }
     return NULL;
@@ -289,7 +290,8 @@ static int host_copy(const struct mefplug_host *h, struct engine_host *to)
     return 0;
 }
 
-__attribute__((visibility("default"))) int mefplug_entry_v1(const struct mefplug_host *host, struct mefplug **ret)
+__attribute__((visibility("default"))) int mefplug_entry_v1(const struct mefplug_host *host,
+                                                            struct mefplug **ret)
 {
     if (!host || !ret || !MEFPLUG_HAS(host, flags))
         return -EINVAL;

@@ -17,7 +17,7 @@
 #include "plugin/base/str.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
-#define IDENTIFIER "mefclient"
+#define IDENTIFIER     "mefclient"
 
 static const struct {
     const char *name, *id;
@@ -99,8 +99,9 @@ static void to_console(const struct event *e)
 
     if (gmtime_r(&now, &tm))
         (void)strftime(when, sizeof when, "%H:%M:%S", &tm);
-    int n = snprintf(line, sizeof line, "%s %s: %s%s%s%s\n", when, IDENTIFIER, e->message, e->transaction ? " [" : "",
-                     e->transaction ? e->transaction : "", e->transaction ? "]" : "");
+    int n =
+        snprintf(line, sizeof line, "%s %s: %s%s%s%s\n", when, IDENTIFIER, e->message,
+                 e->transaction ? " [" : "", e->transaction ? e->transaction : "", e->transaction ? "]" : "");
     if (n > 0 && write(STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
         return; /* a console that is gone must not end a gateway */
 }

@@ -18,20 +18,24 @@ static const char *const steps[] = {
     " last_contact INTEGER NOT NULL, retry_count INTEGER NOT NULL, deregistered INTEGER NOT NULL,"
     " credentials_gone INTEGER NOT NULL, config_json TEXT) WITHOUT ROWID;"
     "CREATE TABLE command("
-    " node TEXT NOT NULL, serial INTEGER NOT NULL, cid TEXT NOT NULL, body TEXT NOT NULL, state INTEGER NOT NULL,"
+    " node TEXT NOT NULL, serial INTEGER NOT NULL, cid TEXT NOT NULL, body TEXT NOT NULL, state INTEGER NOT "
+    "NULL,"
     " class_id INTEGER NOT NULL, csc INTEGER NOT NULL, reissued INTEGER NOT NULL, cert_id BLOB,"
-    " received INTEGER NOT NULL, finished INTEGER NOT NULL, reported INTEGER NOT NULL, txid TEXT, detail TEXT,"
+    " received INTEGER NOT NULL, finished INTEGER NOT NULL, reported INTEGER NOT NULL, txid TEXT, detail "
+    "TEXT,"
     " PRIMARY KEY(node, serial)) WITHOUT ROWID;"
     "CREATE TABLE token_object("
-    " kind INTEGER NOT NULL, id BLOB NOT NULL, owner TEXT NOT NULL, label TEXT NOT NULL, state INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, id BLOB NOT NULL, owner TEXT NOT NULL, label TEXT NOT NULL, state INTEGER NOT "
+    "NULL,"
     " PRIMARY KEY(kind, id, owner)) WITHOUT ROWID;"
-    "CREATE TABLE burnt_pin(serial TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY(serial, file)) WITHOUT ROWID;",
+    "CREATE TABLE burnt_pin(serial TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY(serial, file)) WITHOUT "
+    "ROWID;",
     NULL};
 
 const struct db_piece journal_piece = {.name = "journal", .steps = steps};
 
 #define REG_COLUMNS                                                                                          \
-    "node,state,reg_id,cmd_to,client_id,expires,create_rqi,create_body,cert_id,last_update_cid,"            \
+    "node,state,reg_id,cmd_to,client_id,expires,create_rqi,create_body,cert_id,last_update_cid,"             \
     "last_update_csc,repeats,next_poll,last_contact,retry_count,deregistered,credentials_gone,config_json"
 #define CMD_COLUMNS                                                                                          \
     "node,serial,cid,body,state,class_id,csc,reissued,cert_id,received,finished,reported,txid,detail"
@@ -124,11 +128,13 @@ static int read_cmd(const struct stmt *s, struct cmd_record *ret)
 static int damaged(int r, const char *node, struct mef_error *reterr)
 {
     if (r == -EBADMSG)
-        (void)mef_fail(reterr, MEF_ERROR_FAILED, "the journal row of registration '%s' is damaged; restore state.db", node);
+        (void)mef_fail(reterr, MEF_ERROR_FAILED,
+                       "the journal row of registration '%s' is damaged; restore state.db", node);
     return r;
 }
 
-/* A tombstone stays one: the worker may save what it has in hand after the node was buried and before it hears of it. */
+/* A tombstone stays one: the worker may save what it has in hand after the node was buried and before it
+ * hears of it. */
 static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -247,18 +253,22 @@ static int find_cmd_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 {
     struct job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
-    int e = stmt_prepare(&s, sql,
-                         "SELECT " CMD_COLUMNS
-                         " FROM command WHERE node=?1 AND (?2 IS NULL OR (cid=?2 AND csc<>?3)) ORDER BY serial DESC LIMIT 1",
-                         reterr);
+    int e = stmt_prepare(
+        &s, sql,
+        "SELECT " CMD_COLUMNS
+        " FROM command WHERE node=?1 AND (?2 IS NULL OR (cid=?2 AND csc<>?3)) ORDER BY serial DESC LIMIT 1",
+        reterr);
     if (e < 0)
         return e;
     stmt_text(&s, 1, j->node);
     stmt_text(&s, 2, j->cid);
-    stmt_int(&s, 3, CMD_STATUS_REPEATED_CMD_ID); /* a repeat does not hide the status of the command that it repeats */
+    stmt_int(
+        &s, 3,
+        CMD_STATUS_REPEATED_CMD_ID); /* a repeat does not hide the status of the command that it repeats */
     e = stmt_step(&s, reterr);
     if (e <= 0)
-        return e < 0 ? e : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "no such command of registration '%s'", j->node);
+        return e < 0 ? e
+                     : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "no such command of registration '%s'", j->node);
     return damaged(read_cmd(&s, j->ret_cmd), j->node, reterr);
 }
 
@@ -311,7 +321,8 @@ static int port_remove(void *ctx, const char *node, struct mef_error *reterr)
     return db_run(ctx, remove_work, &(struct job){.node = node}, reterr);
 }
 
-static int port_find_cmd(void *ctx, const char *node, const char *cid, struct cmd_record *ret, struct mef_error *reterr)
+static int port_find_cmd(void *ctx, const char *node, const char *cid, struct cmd_record *ret,
+                         struct mef_error *reterr)
 {
     struct cmd_record c = {0};
     int e = db_run(ctx, find_cmd_work, &(struct job){.node = node, .cid = cid, .ret_cmd = &c}, reterr);
@@ -328,7 +339,8 @@ static int port_last_cmd(void *ctx, const char *node, struct cmd_record *ret, st
     return port_find_cmd(ctx, node, NULL, ret, reterr);
 }
 
-static int port_save_cmd(void *ctx, struct cmd_record *c, const struct reg_record *r, struct mef_error *reterr)
+static int port_save_cmd(void *ctx, struct cmd_record *c, const struct reg_record *r,
+                         struct mef_error *reterr)
 {
     uint32_t serial = c->serial;
     int e = db_run(ctx, save_work, &(struct job){.cmd = c, .reg = r}, reterr);
@@ -366,7 +378,8 @@ static int read_cmds(sqlite3 *sql, struct journal_entry *entry, struct mef_error
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
-                         "SELECT " CMD_COLUMNS " FROM (SELECT * FROM command WHERE node=?1 ORDER BY serial DESC LIMIT ?2) "
+                         "SELECT " CMD_COLUMNS
+                         " FROM (SELECT * FROM command WHERE node=?1 ORDER BY serial DESC LIMIT ?2) "
                          "ORDER BY serial",
                          reterr);
     if (e < 0)

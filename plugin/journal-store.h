@@ -12,8 +12,8 @@ extern const struct db_piece journal_piece; /* for db_open */
 /* The port. db outlives it. */
 struct journal journal_port(struct db *db);
 
-/* Every registration record, each with its newest LIMIT_COMMANDS_KEPT commands, oldest first. Blocks; at start
- * only, from a thread other than the loop, or inside a db_submit work. */
+/* Every registration record, each with its newest LIMIT_COMMANDS_KEPT commands, oldest first. Blocks; at
+ * start only, from a thread other than the loop, or inside a db_submit work. */
 struct journal_entry {
     struct reg_record reg;
     struct cmd_record *cmds;
@@ -22,8 +22,8 @@ struct journal_entry {
 int journal_read_all(sqlite3 *sql, struct journal_entry **ret, size_t *ret_n, struct mef_error *reterr);
 void journal_entries_free(struct journal_entry *e, size_t n);
 
-/* Inside another transaction (the MO commit that deletes a [MEFClientRegCfg]): turns the record of `node` into a
- * tombstone, state `ending`, with the configuration as it was. No record: one is made. */
+/* Inside another transaction (the MO commit that deletes a [MEFClientRegCfg]): turns the record of `node`
+ * into a tombstone, state `ending`, with the configuration as it was. No record: one is made. */
 int journal_bury(sqlite3 *sql, const char *node, const char *config_json, struct mef_error *reterr);
 
 /* 1 = that node has a command that is not yet DONE; 0; negative. */

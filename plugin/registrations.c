@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The registrations as the loop sees them: one `struct registration` per [MEFClientRegCfg] node or tombstone,
- * with its worker, its snapshot, and its objects on the bus. What workers tell comes by told.c. Clauses: mo-tree.md 4.2 (T1 to T3), 4.3. */
+ * with its worker, its snapshot, and its objects on the bus. What workers tell comes by told.c. Clauses:
+ * mo-tree.md 4.2 (T1 to T3), 4.3. */
 #include "plugin/registrations.h"
 
 #include <errno.h>
@@ -53,7 +54,8 @@ int registrations_paths(struct engine *e, char ***ret)
 int registrations_using(struct engine *e, const char *credential, char ***paths)
 {
     for (struct registration *r = e->registrations; r; r = r->next)
-        if (r->object && streq0(r->credential, credential) && strv_push(paths, bus_object_path(r->object)) < 0)
+        if (r->object && streq0(r->credential, credential) &&
+            strv_push(paths, bus_object_path(r->object)) < 0)
             return -ENOMEM;
     return 0;
 }
@@ -72,10 +74,12 @@ static int add_anchors(struct engine *e, const struct mo_node *profile, struct d
 
     for (size_t i = 0; i < n; i++) {
         const struct mo_node *child = mo_tree_by_id(e->tree, links[i]);
-        const char *text = child && mo_node_type(child) == MO_TRUST_ANCHOR_CRED ? mo_node_text(child, MO_CERT_FINGERPRINT)
-                                                                                : NULL;
+        const char *text = child && mo_node_type(child) == MO_TRUST_ANCHOR_CRED
+                               ? mo_node_text(child, MO_CERT_FINGERPRINT)
+                               : NULL;
         struct fingerprint fp;
-        const struct der *der = text && fingerprint_parse(text, &fp) == 0 ? credential_by_fingerprint(e, &fp) : NULL;
+        const struct der *der =
+            text && fingerprint_parse(text, &fp) == 0 ? credential_by_fingerprint(e, &fp) : NULL;
         if (der && der_list_add(anchors, der->data, der->len) < 0)
             return -ENOMEM;
     }
@@ -101,7 +105,8 @@ static int credential_config(struct engine *e, const struct mo_node *profile, st
     return 0; /* none: the worker says that it cannot run */
 }
 
-int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret, struct mef_error *reterr)
+int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret,
+                        struct mef_error *reterr)
 {
     struct mef_reg_config c = {0};
     const struct mo_node *profile = mo_node_child(e->tree, n, MO_AUTHENTICATION_PROFILE, NULL);
@@ -207,7 +212,8 @@ int registration_put_command(struct registration *r, struct cmd_record *rec)
 
 static void registration_free(struct registration *r)
 {
-    /* Removing an object tells the changes that wait, ours too: what is freed must not be in the model any more. */
+    /* Removing an object tells the changes that wait, ours too: what is freed must not be in the model any
+     * more. */
     while (r->n_commands > 0)
         command_free(r->commands[--r->n_commands]);
     bus_object_remove(r->object);
@@ -248,14 +254,16 @@ static void start_worker(struct registration *r)
     if (!r->client || r->started || !r->e->token_tried)
         return;
     if (mef_client_start(r->client, &err) < 0) {
-        engine_attention(r->e, r->config.node, "registration-failed", err.text[0] ? err.text : "no thread could be made");
+        engine_attention(r->e, r->config.node, "registration-failed",
+                         err.text[0] ? err.text : "no thread could be made");
         return;
     }
     r->started = true;
 }
 
 /* A registration with this configuration, which is taken over; on the bus at once. */
-static struct registration *registration_new(struct engine *e, struct mef_reg_config *config, struct mef_error *reterr)
+static struct registration *registration_new(struct engine *e, struct mef_reg_config *config,
+                                             struct mef_error *reterr)
 {
     struct registration *r = calloc(1, sizeof *r), **at = &e->registrations;
     _cleanup_(freep) char *esc = str_bus_escape(config->node), *path = NULL;
@@ -271,7 +279,8 @@ static struct registration *registration_new(struct engine *e, struct mef_reg_co
     *config = (struct mef_reg_config){0};
     r->rec.node = strdup(r->config.node);
     r->client = make_client(r, reterr);
-    if (!r->rec.node || !r->client || bus_object_add(e->bus, path, registration_interfaces, r, &r->object) < 0) {
+    if (!r->rec.node || !r->client ||
+        bus_object_add(e->bus, path, registration_interfaces, r, &r->object) < 0) {
         registration_free(r);
         return NULL;
     }
@@ -297,7 +306,8 @@ int registration_request(struct registration *r, enum mef_procedure proc, const 
 {
     char *const objects[] = {(char *)(uintptr_t)bus_object_path(r->object), NULL};
     uint32_t job = 0;
-    int e = job_new(r->e->jobs, operation, uid, objects, NULL, registration_job_cancel, r->e, &job, ret_path, reterr);
+    int e = job_new(r->e->jobs, operation, uid, objects, NULL, registration_job_cancel, r->e, &job, ret_path,
+                    reterr);
 
     if (e < 0)
         return e;
@@ -330,7 +340,7 @@ void registration_drop(struct registration *r)
 struct burial {
     struct grave {
         char *node, *config_json;
-    } *grave;
+    } * grave;
     size_t n;
 };
 
@@ -366,11 +376,13 @@ static int check_added(struct engine *e, const struct mo_change *c, struct mef_e
     struct registration *r = registration_find(e, name);
 
     if (r && r->ending)
-        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS,
-                        "the former registration '%s' is still being ended; use another name or wait until it is gone", name);
+        return mef_fail(
+            reterr, MEF_ERROR_IN_PROGRESS,
+            "the former registration '%s' is still being ended; use another name or wait until it is gone",
+            name);
     if (live_registrations(e) >= LIMIT_REGISTRATIONS)
-        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "there are %u registrations already; delete one first",
-                        LIMIT_REGISTRATIONS);
+        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
+                        "there are %u registrations already; delete one first", LIMIT_REGISTRATIONS);
     return 0;
 }
 
@@ -386,7 +398,8 @@ static int add_grave(struct burial *b, const struct mef_reg_config *config)
     return g[b->n - 1].node && g[b->n - 1].config_json ? 0 : -ENOMEM;
 }
 
-int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct burial **ret, struct mef_error *reterr)
+int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct burial **ret,
+                          struct mef_error *reterr)
 {
     struct burial *b = calloc(1, sizeof *b);
     int r = b ? 0 : -ENOMEM;
@@ -397,7 +410,8 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
             r = check_added(e, c, reterr);
         if (c->twin && c->kind == MO_ADDED && mo_node_type(c->after) == MO_MEF_CLIENT_REG_CFG &&
             !streq(mo_node_name(c->after), mo_node_name(c->twin)))
-            r = mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "the registration '%s' cannot be renamed to '%s'; keep its name",
+            r = mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                         "the registration '%s' cannot be renamed to '%s'; keep its name",
                          mo_node_name(c->twin), mo_node_name(c->after));
         if (is_reg(c, MO_TRIGGER_REG_DELETED)) {
             struct registration *old = registration_find(e, mo_node_name(c->before));
@@ -530,10 +544,11 @@ static struct registration *load_one(struct engine *e, struct journal_entry *ent
     const struct mo_node *n = mo_tree_by_name(e->tree, MO_MEF_CLIENT_REG_CFG, entry->reg.node);
     bool ending = entry->reg.state == REG_ENDING;
     struct mef_reg_config config = {0};
-    int r = ending ? mef_reg_config_from_json(entry->reg.config_json ? entry->reg.config_json : "", &config, reterr)
+    int r = ending ? mef_reg_config_from_json(entry->reg.config_json ? entry->reg.config_json : "", &config,
+                                              reterr)
             : n    ? registration_config(e, n, &config, reterr)
-                   : mef_fail(reterr, MEF_ERROR_FAILED, "registration '%s' has a record and no node; restore state.db",
-                              entry->reg.node);
+                   : mef_fail(reterr, MEF_ERROR_FAILED,
+                              "registration '%s' has a record and no node; restore state.db", entry->reg.node);
     struct registration *reg = r == 0 ? registration_new(e, &config, reterr) : NULL;
 
     if (!reg)
@@ -556,7 +571,8 @@ int registrations_load(struct engine *e, struct mef_error *reterr)
     for (size_t i = 0; r == 0 && i < l.n; i++) {
         struct mef_error err = {0};
         if (!load_one(e, &l.entries[i], &err))
-            r = mef_fail(reterr, err.word ? err.word : MEF_ERROR_FAILED, "%s", err.word ? err.text : "out of memory");
+            r = mef_fail(reterr, err.word ? err.word : MEF_ERROR_FAILED, "%s",
+                         err.word ? err.text : "out of memory");
     }
     journal_entries_free(l.entries, l.n);
     for (size_t i = 0; r == 0 && i < mo_tree_count(e->tree); i++) {

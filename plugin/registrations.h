@@ -15,24 +15,25 @@ struct registration {
     struct engine *e;
     struct registration *next;
     struct mef_reg_config config;
-    struct reg_record rec;      /* as the worker told it last */
-    char *credential;           /* in use: key identifier, or 64 hex digits of the certificate's SHA-256 */
+    struct reg_record rec;       /* as the worker told it last */
+    char *credential;            /* in use: key identifier, or 64 hex digits of the certificate's SHA-256 */
     struct mef_error last_error; /* word NONE = fine */
     struct client *client;
     bool started, ending;
-    bool asked;                 /* somebody has asked for a procedure since the start */
-    struct shown_command **commands;  /* oldest first, the last LIMIT_COMMANDS_KEPT */
+    bool asked;                      /* somebody has asked for a procedure since the start */
+    struct shown_command **commands; /* oldest first, the last LIMIT_COMMANDS_KEPT */
     size_t n_commands;
     struct bus_object *object;
-    uint64_t retries;           /* attempts put off since the start */
+    uint64_t retries; /* attempts put off since the start */
     struct status_count {
         uint32_t csc;
         uint64_t n;
-    } *statuses;                /* reported since the start, by number */
+    } * statuses; /* reported since the start, by number */
     size_t n_statuses;
 };
 
-/* The certificate with this fingerprint that the token held at the last look, or NULL. Valid for this turn. */
+/* The certificate with this fingerprint that the token held at the last look, or NULL. Valid for this turn.
+ */
 const struct der *credential_by_fingerprint(struct engine *e, const struct fingerprint *fp);
 void node_state_changed(struct engine *e, uint64_t id); /* bus-node.c */
 /* The token's certificates changed: trust anchors may have come. */
@@ -40,7 +41,7 @@ void registrations_refresh(struct engine *e);
 /* registrations.c, for told.c */
 void registration_changed(struct registration *r, const char *property);
 struct shown_command *registration_command(struct registration *r, uint32_t serial); /* NULL = not shown */
-int registration_put_command(struct registration *r, struct cmd_record *rec); /* takes `rec` over */
+int registration_put_command(struct registration *r, struct cmd_record *rec);        /* takes `rec` over */
 void registration_drop(struct registration *r); /* its worker has told its last word */
 /* told.c */
 struct observer told_observer(struct engine *e);
@@ -48,9 +49,11 @@ struct observer told_observer(struct engine *e);
 void registration_count_status(struct registration *r, const struct cmd_record *rec);
 void registration_count_retries(struct registration *r, const struct reg_record *rec);
 /* bus-credential.c */
-/* End of validity of the certificate that goes by this name, microseconds; 0 = no certificate of the token. */
+/* End of validity of the certificate that goes by this name, microseconds; 0 = no certificate of the token.
+ */
 int64_t credential_not_after(struct engine *e, const char *credential);
-/* Of a key identifier (also with a credential type in front) or 64 hex digits; NULL: it is not in the token. */
+/* Of a key identifier (also with a credential type in front) or 64 hex digits; NULL: it is not in the token.
+ */
 char *credential_path_by_name(struct engine *e, const char *name);
 char *credential_path_by_fingerprint(struct engine *e, const struct fingerprint *fp);
 /* bus-node.c */

@@ -32,16 +32,17 @@ int sessions_start(struct engine *e)
     static const char *const words[] = {"auto", "register", "bootstrap"};
     const struct config *c = e->config;
 
-    return dm_new(&(struct dm_params){.bus = e->bus,
-                                      .event = e->event,
-                                      .post = e->post,
-                                      .clients = c->dm_clients,
-                                      .timeout = c->devcfg_timeout,
-                                      .idle = c->devcfg_idle,
-                                      .lwm2m = c->devcfg_lwm2m < ELEMENTS(words) ? words[c->devcfg_lwm2m] : NULL,
-                                      .ctx = e,
-                                      .registration = registration_object,
-                                      .credential = credential_object,
-                                      .rollback = rollback},
-                  &e->dm);
+    return dm_new(
+        &(struct dm_params){.bus = e->bus,
+                            .event = e->event,
+                            .post = e->post,
+                            .clients = c->dm_clients,
+                            .timeout = c->devcfg_timeout,
+                            .idle = c->devcfg_idle,
+                            .lwm2m = c->devcfg_lwm2m < ELEMENTS(words) ? words[c->devcfg_lwm2m] : NULL,
+                            .ctx = e,
+                            .registration = registration_object,
+                            .credential = credential_object,
+                            .rollback = rollback},
+        &e->dm);
 }

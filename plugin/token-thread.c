@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Token work on behalf of the loop (design.md 4: a token call never blocks the loop). Tasks run in order; when
- * there is none the token is looked at every few seconds. */
+/* Token work on behalf of the loop (design.md 4: a token call never blocks the loop). Tasks run in order;
+ * when there is none the token is looked at every few seconds. */
 #include "plugin/token-thread.h"
 
 #include <errno.h>
@@ -14,9 +14,9 @@
 #include "plugin/cert/chain.h"
 
 /* PKCS#11 modules do not tell: a token that is not there is looked for more often than one that is. */
-#define LOOK_ABSENT_S 2
+#define LOOK_ABSENT_S  2
 #define LOOK_PRESENT_S 5
-#define LISTED_MAX 256 /* Credential objects on the bus; ours come first */
+#define LISTED_MAX     256 /* Credential objects on the bus; ours come first */
 
 struct task {
     struct task *next;
@@ -76,7 +76,8 @@ static int add_owners(struct lister *g, struct listed *c)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
         const struct vault_row *row = &g->rows[i];
-        bool pair = row->kind == VAULT_PAIR && row->id_len == c->id_len && memcmp(row->id, c->id, c->id_len) == 0;
+        bool pair =
+            row->kind == VAULT_PAIR && row->id_len == c->id_len && memcmp(row->id, c->id, c->id_len) == 0;
         bool ca = (row->kind == VAULT_CA || row->kind == VAULT_ANCHOR) && row->id_len == 32 &&
                   memcmp(row->id, c->sha256, 32) == 0;
         bool key = row->kind == VAULT_KEY && c->kind == LISTED_KEY && streq0(row->label, c->label);
@@ -149,7 +150,8 @@ static int list(struct token_thread *t, struct token_listing *ret)
         struct cert_info info = {0};
         if (c->kind == LISTED_KEY)
             continue;
-        if (token_find_cert(token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 || cert_info_get(&c->cert, &info) < 0)
+        if (token_find_cert(token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 ||
+            cert_info_get(&c->cert, &info) < 0)
             continue;
         if (info.ca && !c->has_key)
             c->kind = LISTED_ANCHOR;
@@ -225,7 +227,8 @@ static void open_first(struct token_thread *t)
     if (r == 0)
         r = vault_reconcile(t->p.vault, &why);
     if (r < 0)
-        event_emit(&t->p.vault->sink, &(struct event){.id = EVENT_TOKEN_FAILED, .error = mef_error_name(why.word)}, "%s",
+        event_emit(&t->p.vault->sink,
+                   &(struct event){.id = EVENT_TOKEN_FAILED, .error = mef_error_name(why.word)}, "%s",
                    why.text);
     send_state(t, token_state(t->p.token), &why);
 }
@@ -382,7 +385,8 @@ void token_thread_stop(struct token_thread *t)
 
 int token_thread_join(struct token_thread *t, uint64_t deadline)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000000), .tv_nsec = (long)(deadline % 1000000) * 1000};
+    struct timespec until = {.tv_sec = (time_t)(deadline / 1000000),
+                             .tv_nsec = (long)(deadline % 1000000) * 1000};
     int r = 0;
 
     if (!t)

@@ -17,10 +17,10 @@ struct listed {
     char *label;
     uint8_t id[TOKEN_ID_MAX];
     size_t id_len;
-    struct der cert;      /* certificates and anchors */
+    struct der cert; /* certificates and anchors */
     uint8_t sha256[32];
-    bool has_key;         /* a private key with the same CKA_ID is there */
-    char **owners;        /* registrations with a row in the store */
+    bool has_key;  /* a private key with the same CKA_ID is there */
+    char **owners; /* registrations with a row in the store */
 };
 
 struct token_listing {
@@ -48,6 +48,6 @@ int token_thread_submit(struct token_thread *t, int (*work)(void *ctx, struct me
 void token_thread_rescan(struct token_thread *t);
 /* Lists them now: from inside a work(), so that on_listing() comes before its done(). */
 void token_thread_relist(struct token_thread *t);
-void token_thread_stop(struct token_thread *t);                       /* returns at once */
-int token_thread_join(struct token_thread *t, uint64_t deadline);     /* -ETIMEDOUT: it hangs in the token */
+void token_thread_stop(struct token_thread *t);                   /* returns at once */
+int token_thread_join(struct token_thread *t, uint64_t deadline); /* -ETIMEDOUT: it hangs in the token */
 void token_thread_free(struct token_thread *t);

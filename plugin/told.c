@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the workers tell (struct observer of ports.h): copied on the worker's thread, posted, and taken over by the
- * loop into the model, the jobs and the node states. */
+/* What the workers tell (struct observer of ports.h): copied on the worker's thread, posted, and taken over
+ * by the loop into the model, the jobs and the node states. */
 #include <errno.h>
 #include <string.h>
 
@@ -54,7 +54,7 @@ static void mirror_node_state(struct registration *r)
 
 static void hear_registration(struct registration *r, struct telling *t)
 {
-    static const char *const properties[] = {"MefClientRegId", "State",      "ExpiresAt", "LastContact",
+    static const char *const properties[] = {"MefClientRegId", "State",      "ExpiresAt",  "LastContact",
                                              "NextPoll",       "RetryCount", "Credential", "LastError"};
     bool other = !streq0(r->credential, t->text) || r->rec.credentials_gone != t->reg.credentials_gone;
 
@@ -85,7 +85,8 @@ static void hear_command(struct registration *r, struct telling *t)
     registration_changed(r, "LastStatus");
 }
 
-/* A job has ended only when what it made can be seen: with another credential in use the token is listed first. */
+/* A job has ended only when what it made can be seen: with another credential in use the token is listed
+ * first. */
 struct ending_job {
     struct engine *e;
     uint32_t job;
@@ -160,7 +161,8 @@ static void hear(void *ctx, void *data)
 
 /* ---- on the workers --------------------------------------------------------------------------------- */
 
-static struct telling *telling_new(struct engine *e, enum told what, const char *node, const char *text, const char *reason)
+static struct telling *telling_new(struct engine *e, enum told what, const char *node, const char *text,
+                                   const char *reason)
 {
     struct telling *t = calloc(1, sizeof *t);
 
@@ -182,7 +184,8 @@ static void tell(struct telling *t)
         (void)post_send(t->e->post, hear, NULL, t, telling_free);
 }
 
-static void on_registration(void *ctx, const struct reg_record *r, const char *credential, const struct mef_error *last_error)
+static void on_registration(void *ctx, const struct reg_record *r, const char *credential,
+                            const struct mef_error *last_error)
 {
     struct telling *t = telling_new(ctx, TOLD_REGISTRATION, r->node, credential, NULL);
 
@@ -208,7 +211,8 @@ static void on_command(void *ctx, const struct cmd_record *c)
     tell(t);
 }
 
-static void on_progress(void *ctx, uint32_t job, unsigned i, unsigned n, const char *text, int64_t waiting_until)
+static void on_progress(void *ctx, uint32_t job, unsigned i, unsigned n, const char *text,
+                        int64_t waiting_until)
 {
     struct telling *t = telling_new(ctx, TOLD_PROGRESS, NULL, text, NULL);
 

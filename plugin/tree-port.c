@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Questions of the workers to the MO tree, which belongs to the loop: a call is posted, the worker waits on an
- * eventfd beside its cancel. While the plugin stops the loop joins the workers and runs no posts, so such a wait
- * ends by the cancel; the question itself is owned by both sides and outlives whoever leaves first. */
+/* Questions of the workers to the MO tree, which belongs to the loop: a call is posted, the worker waits on
+ * an eventfd beside its cancel. While the plugin stops the loop joins the workers and runs no posts, so such
+ * a wait ends by the cancel; the question itself is owned by both sides and outlives whoever leaves first. */
 #include "plugin/tree-port.h"
 
 #include <errno.h>

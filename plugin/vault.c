@@ -67,7 +67,8 @@ static int drop_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 static int label_of_row(sqlite3 *sql, struct row_job *j, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
-    int r = stmt_prepare(&s, sql, "SELECT label FROM token_object WHERE kind=?1 AND id=?2 AND owner=?3", reterr);
+    int r =
+        stmt_prepare(&s, sql, "SELECT label FROM token_object WHERE kind=?1 AND id=?2 AND owner=?3", reterr);
 
     if (r < 0)
         return r;
@@ -78,8 +79,9 @@ static int label_of_row(sqlite3 *sql, struct row_job *j, struct mef_error *reter
     return r == 1 ? stmt_col_text(&s, 0, &j->label_of_row) : r;
 }
 
-/* Marks the row as leaving and says whether it is the last one for that object. One certificate can lie in the
- * token under several labels, e.g. as a trust anchor and as what a MEF brought: then those are several objects. */
+/* Marks the row as leaving and says whether it is the last one for that object. One certificate can lie in
+ * the token under several labels, e.g. as a trust anchor and as what a MEF brought: then those are several
+ * objects. */
 static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
@@ -107,17 +109,18 @@ static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return put_row(sql, j, reterr);
 }
 
-static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, enum row_state **ret_states, size_t *ret_n,
-                     struct mef_error *reterr)
+static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, enum row_state **ret_states,
+                     size_t *ret_n, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     _cleanup_(freep) struct vault_row *rows = NULL;
     _cleanup_(freep) enum row_state *states = NULL;
     size_t n = 0;
-    int r = stmt_prepare(&s, sql,
-                         "SELECT kind,id,owner,state,length(id),label FROM token_object WHERE ?1 IS NULL OR owner=?1 "
-                         "ORDER BY owner,kind,id",
-                         reterr);
+    int r = stmt_prepare(
+        &s, sql,
+        "SELECT kind,id,owner,state,length(id),label FROM token_object WHERE ?1 IS NULL OR owner=?1 "
+        "ORDER BY owner,kind,id",
+        reterr);
     if (r < 0)
         return r;
     stmt_text(&s, 1, owner);
@@ -132,7 +135,8 @@ static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, en
             return -ENOMEM;
         _cleanup_(freep) char *name = NULL, *label = NULL;
         struct vault_row *row = &rows[n];
-        *row = (struct vault_row){.kind = (uint32_t)stmt_col_int(&s, 0), .id_len = (size_t)stmt_col_int(&s, 4)};
+        *row =
+            (struct vault_row){.kind = (uint32_t)stmt_col_int(&s, 0), .id_len = (size_t)stmt_col_int(&s, 4)};
         if (row->id_len > sizeof row->id || stmt_col_blob(&s, 1, row->id, row->id_len) < 0 ||
             stmt_col_text(&s, 2, &name) < 0 || !name || strlen(name) >= sizeof row->owner ||
             stmt_col_text(&s, 5, &label) < 0)
@@ -187,20 +191,29 @@ static int find_psk(void *ctx, const char *fqdn, char **ret_key_id, struct mef_e
         return r;
     size_t n = strv_len(labels);
     if (n == 0)
-        return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "the token holds no symmetric key whose label ends in '%s'; provision one or name it with KpmId",
-                        suffix);
+        return mef_fail(
+            reterr, MEF_ERROR_NOT_FOUND,
+            "the token holds no symmetric key whose label ends in '%s'; provision one or name it with KpmId",
+            suffix);
     if (n > 1)
-        return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
-                        "the token holds %zu symmetric keys whose label ends in '%s'; say which one with KpmId", n, suffix);
+        return mef_fail(
+            reterr, MEF_ERROR_INCONSISTENT_CONFIG,
+            "the token holds %zu symmetric keys whose label ends in '%s'; say which one with KpmId", n,
+            suffix);
     *ret_key_id = strdup(labels[0]);
     return *ret_key_id ? 0 : -ENOMEM;
 }
 
-static int make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner, struct evp_pkey_st **ret,
-                    struct mef_error *reterr)
+static int make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner,
+                    struct evp_pkey_st **ret, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
-    struct row_job j = {.kind = VAULT_PAIR, .id = id, .id_len = KEY_ID_LEN, .owner = owner, .label = label, .state = KEY_WANTED};
+    struct row_job j = {.kind = VAULT_PAIR,
+                        .id = id,
+                        .id_len = KEY_ID_LEN,
+                        .owner = owner,
+                        .label = label,
+                        .state = KEY_WANTED};
     int r = db_run(v->db, put_row, &j, reterr);
 
     if (r < 0)
@@ -218,14 +231,17 @@ static int make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, 
     return token_key_to_evp(v->token, id, KEY_ID_LEN, ret, reterr);
 }
 
-/* The certificate's public key must be that of the pair: SoftHSM's OK is not durable, and a row proves nothing. */
+/* The certificate's public key must be that of the pair: SoftHSM's OK is not durable, and a row proves
+ * nothing. */
 static int check_pair(const struct der *cert, EVP_PKEY *key, struct mef_error *reterr)
 {
-    return cert_has_key(cert, key) ? 0 : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "key and certificate in the token do not belong together");
+    return cert_has_key(cert, key) ? 0
+                                   : mef_fail(reterr, MEF_ERROR_NOT_FOUND,
+                                              "key and certificate in the token do not belong together");
 }
 
-static int get_pair(void *ctx, const uint8_t id[KEY_ID_LEN], struct evp_pkey_st **ret_key, struct der *ret_cert,
-                    struct mef_error *reterr)
+static int get_pair(void *ctx, const uint8_t id[KEY_ID_LEN], struct evp_pkey_st **ret_key,
+                    struct der *ret_cert, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
     struct der cert = {0};
@@ -270,11 +286,16 @@ static int find_pair(void *ctx, const uint8_t sha256[32], size_t prefix_len, str
     return 0;
 }
 
-static int put_cert(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner, const struct der *cert,
-                    struct mef_error *reterr)
+static int put_cert(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner,
+                    const struct der *cert, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
-    struct row_job j = {.kind = VAULT_PAIR, .id = id, .id_len = KEY_ID_LEN, .owner = owner, .label = label, .state = CERT_WANTED};
+    struct row_job j = {.kind = VAULT_PAIR,
+                        .id = id,
+                        .id_len = KEY_ID_LEN,
+                        .owner = owner,
+                        .label = label,
+                        .state = CERT_WANTED};
     int r = db_run(v->db, put_row, &j, reterr);
 
     if (r < 0)
@@ -299,7 +320,8 @@ static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *lab
 
     if (r < 0)
         return r;
-    struct row_job j = {.kind = kind, .id = id, .id_len = sizeof id, .owner = owner, .label = label, .state = CERT_WANTED};
+    struct row_job j = {
+        .kind = kind, .id = id, .id_len = sizeof id, .owner = owner, .label = label, .state = CERT_WANTED};
     r = db_run(v->db, put_row, &j, reterr);
     if (r < 0)
         return r;
@@ -312,13 +334,15 @@ static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *lab
     return db_run(v->db, put_row, &j, reterr);
 }
 
-static int find_cert(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret, struct mef_error *reterr)
+static int find_cert(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret,
+                     struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
     return token_find_cert(v->token, sha256, prefix_len, NULL, NULL, ret, reterr);
 }
 
-static int put_ca(void *ctx, const char *fqdn, const char *owner, const struct der *cert, struct mef_error *reterr)
+static int put_ca(void *ctx, const char *fqdn, const char *owner, const struct der *cert,
+                  struct mef_error *reterr)
 {
     char label[300];
 
@@ -326,7 +350,8 @@ static int put_ca(void *ctx, const char *fqdn, const char *owner, const struct d
     return put_anchor(ctx, VAULT_CA, label, owner, cert, reterr);
 }
 
-int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert, struct mef_error *reterr)
+int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert,
+                     struct mef_error *reterr)
 {
     char owner[80];
 
@@ -334,7 +359,8 @@ int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *
     return put_anchor(ctx, VAULT_ANCHOR, name, owner, cert, reterr);
 }
 
-static int list_ca(void *ctx, const char *fqdn, const char *owner, struct der_list *ret, struct mef_error *reterr)
+static int list_ca(void *ctx, const char *fqdn, const char *owner, struct der_list *ret,
+                   struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
     struct row_job j = {.owner = owner};
@@ -369,9 +395,10 @@ static int drop_one(struct vault_ctx *v, struct row_job *j, struct mef_error *re
     _cleanup_(freep) char *label = TAKE_PTR(j->label_of_row);
 
     if (r == 0 && j->last)
-        r = j->kind == VAULT_KEY  ? token_delete_label(v->token, TOKEN_SECRET_KEY, j->label, NULL, reterr)
-            : j->kind == VAULT_PAIR ? token_delete_id(v->token, TOKEN_PAIR | TOKEN_CERTIFICATE, j->id, j->id_len, NULL, reterr)
-                                  : token_delete_cert(v->token, j->id, label, NULL, reterr);
+        r = j->kind == VAULT_KEY ? token_delete_label(v->token, TOKEN_SECRET_KEY, j->label, NULL, reterr)
+            : j->kind == VAULT_PAIR
+                ? token_delete_id(v->token, TOKEN_PAIR | TOKEN_CERTIFICATE, j->id, j->id_len, NULL, reterr)
+                : token_delete_cert(v->token, j->id, label, NULL, reterr);
     return r < 0 ? r : db_run(v->db, drop_row, j, reterr);
 }
 
@@ -389,7 +416,8 @@ static int key_row(struct row_job *j, uint8_t id[32], const char *key_id, const 
     return cert_sha256(key_id, strlen(key_id), id);
 }
 
-static int put_key(void *ctx, const char *key_id, const char *owner, const struct secret *key, struct mef_error *reterr)
+static int put_key(void *ctx, const char *key_id, const char *owner, const struct secret *key,
+                   struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
     struct row_job j;
@@ -413,7 +441,8 @@ static int drop_key(void *ctx, const char *key_id, const char *owner, struct mef
 int vault_confirm_key(sqlite3 *sql, const char *key_id, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
-    int r = stmt_prepare(&s, sql, "UPDATE token_object SET state=?1 WHERE kind=?2 AND label=?3 AND state=?4", reterr);
+    int r = stmt_prepare(&s, sql, "UPDATE token_object SET state=?1 WHERE kind=?2 AND label=?3 AND state=?4",
+                         reterr);
 
     if (r < 0)
         return r;
@@ -431,9 +460,11 @@ static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
     int r = db_run(v->db, rows_work, &all, reterr);
 
     for (size_t i = 0; r == 0 && i < all.n_rows; i++) {
-        struct row_job j = {
-            .kind = (enum vault_kind)all.rows[i].kind, .id = all.rows[i].id, .id_len = all.rows[i].id_len, .owner = owner,
-            .label = all.rows[i].label};
+        struct row_job j = {.kind = (enum vault_kind)all.rows[i].kind,
+                            .id = all.rows[i].id,
+                            .id_len = all.rows[i].id_len,
+                            .owner = owner,
+                            .label = all.rows[i].label};
         r = drop_one(v, &j, reterr);
         if (r == 0 && i == 0)
             CRASH_POINT(END_CREDENTIALS);
@@ -507,7 +538,8 @@ static int present(struct vault_ctx *v, const struct vault_row *row, bool cert, 
     return r == 0 ? 1 : r == -ENOENT ? 0 : r;
 }
 
-static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum row_state state, struct mef_error *reterr)
+static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum row_state state,
+                         struct mef_error *reterr)
 {
     struct row_job j = {.kind = (enum vault_kind)row->kind,
                         .id = row->id,
@@ -528,7 +560,8 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
         r = present(v, row, state == CERT, reterr);
         if (r == 0)
             event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
-                       "the token no longer holds %s, which the store has as confirmed; it will not be used", id);
+                       "the token no longer holds %s, which the store has as confirmed; it will not be used",
+                       id);
         if (r < 0 || state == CERT)
             return r < 0 ? r : 0;
     }

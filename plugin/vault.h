@@ -37,12 +37,14 @@ struct vault_row {
 };
 enum vault_kind { VAULT_PAIR = 1, VAULT_CA = 2, VAULT_ANCHOR = 3, VAULT_KEY = 4 };
 
-/* A trust anchor given as a certificate, owned by its [trustAnchorCred] node: the owner of its row is this prefix
- * and the node's name. Dropped with drop_owned(). */
+/* A trust anchor given as a certificate, owned by its [trustAnchorCred] node: the owner of its row is this
+ * prefix and the node's name. Dropped with drop_owned(). */
 #define VAULT_ANCHOR_PREFIX "anchor:"
-int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert, struct mef_error *reterr);
+int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert,
+                     struct mef_error *reterr);
 
-/* A key that put_key() left as an intent is tied to a node now; inside the transaction that says so. Others are left alone.
+/* A key that put_key() left as an intent is tied to a node now; inside the transaction that says so. Others
+ * are left alone.
  */
 int vault_confirm_key(sqlite3 *sql, const char *key_id, struct mef_error *reterr);
 

@@ -13,20 +13,24 @@ static const char *const schemes[] = {
     [DEV_MGMT_TR069] = "https",
 };
 
-int admit_dev_cfg(const struct dev_cfg_args *args, const char *mef_fqdn, bool supported, struct mef_error *why)
+int admit_dev_cfg(const struct dev_cfg_args *args, const char *mef_fqdn, bool supported,
+                  struct mef_error *why)
 {
     const char *name = dev_mgmt_name(args->protocol), *reason = NULL;
     struct uri uri;
 
     if (!name || !supported) {
-        (void)mef_fail(why, MEF_ERROR_NOT_SUPPORTED, "devMgmtID %u (%s) is %s", (unsigned)args->protocol, name ? name : "unknown",
-                       name ? "offered by no DM client here; see [dm-client NAME] in the configuration" : "not known");
+        (void)mef_fail(why, MEF_ERROR_NOT_SUPPORTED, "devMgmtID %u (%s) is %s", (unsigned)args->protocol,
+                       name ? name : "unknown",
+                       name ? "offered by no DM client here; see [dm-client NAME] in the configuration"
+                            : "not known");
         return CMD_STATUS_UNACCEPTABLE_ARGUMENTS;
     }
     if (uri_parse(args->uri, &uri) < 0)
         reason = "is no valid URI";
     else if (!streq(uri.scheme, schemes[args->protocol]))
-        reason = streq(schemes[args->protocol], "coaps") ? "has a scheme other than coaps" : "has a scheme other than https";
+        reason = streq(schemes[args->protocol], "coaps") ? "has a scheme other than coaps"
+                                                         : "has a scheme other than https";
     else if (uri.has_userinfo)
         reason = "holds user information";
     else if (!uri.host[0] || uri.host_is_literal)
@@ -37,7 +41,7 @@ int admit_dev_cfg(const struct dev_cfg_args *args, const char *mef_fqdn, bool su
         reason = "has a fragment";
     if (!reason)
         return 0;
-    (void)mef_fail(why, MEF_ERROR_INVALID_ARGUMENTS, "URI '%.200s' of DEV_CFG %s (the MEF is '%s')", args->uri ? args->uri : "",
-                   reason, mef_fqdn ? mef_fqdn : "");
+    (void)mef_fail(why, MEF_ERROR_INVALID_ARGUMENTS, "URI '%.200s' of DEV_CFG %s (the MEF is '%s')",
+                   args->uri ? args->uri : "", reason, mef_fqdn ? mef_fqdn : "");
     return CMD_STATUS_UNACCEPTABLE_ARGUMENTS;
 }

@@ -17,8 +17,9 @@
 /* Members that are owned; what is not named here is copied as it stands. */
 #define OWNED_TEXTS(X)                                                                                       \
     X(name)                                                                                                  \
-    X(path) X(symm_key_id) X(key_reg_duration) X(my_cert_fingerprint) X(raw_pub_key_id) X(cert_fingerprint)  \
-        X(uri) X(fqdn) X(admin_fqdn) X(cse_id) X(container_path)
+    X(path)                                                                                                  \
+    X(symm_key_id) X(key_reg_duration) X(my_cert_fingerprint) X(raw_pub_key_id) X(cert_fingerprint) X(uri)   \
+        X(fqdn) X(admin_fqdn) X(cse_id) X(container_path)
 #define OWNED_LISTS(X) X(labels) X(suites) X(key_reg_labels) X(points_of_access)
 
 static void clear_relatives(struct mo_snapshot **list, size_t *n)

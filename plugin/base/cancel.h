@@ -19,10 +19,10 @@ struct wait {
     uint64_t deadline;     /* CLOCK_MONOTONIC in microseconds; DEADLINE_NONE */
 };
 
-int cancel_init(struct cancel *c);    /* negative errno */
-void cancel_done(struct cancel *c);   /* closes; not while somebody waits */
-void cancel_fire(struct cancel *c);   /* any thread, async-signal-safe, idempotent */
-void cancel_reset(struct cancel *c);  /* the owner's, when nobody waits */
+int cancel_init(struct cancel *c);   /* negative errno */
+void cancel_done(struct cancel *c);  /* closes; not while somebody waits */
+void cancel_fire(struct cancel *c);  /* any thread, async-signal-safe, idempotent */
+void cancel_reset(struct cancel *c); /* the owner's, when nobody waits */
 static inline bool cancel_fired(const struct cancel *c)
 {
     return c && atomic_load(&c->fired);

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
-#define mef_nodiscard __attribute__((warn_unused_result))
+#define _cleanup_(f)     __attribute__((cleanup(f)))
+#define mef_nodiscard    __attribute__((warn_unused_result))
 #define mef_printf(a, b) __attribute__((format(printf, a, b)))
-#define ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
+#define ELEMENTS(a)      (sizeof(a) / sizeof((a)[0]))
 
 #define TAKE_PTR(p)                                                                                          \
     ({                                                                                                       \

@@ -12,8 +12,8 @@ enum crash_point {
 
 #ifdef MEF_CRASH_POINTS
 /* SIGKILL to ourselves when the environment variable MEFCLIENT_CRASH_AT, read once, is "NAME" or "NAME:n"
- * and this is the n-th pass (n from 1). With "TRACE" nobody dies and each pass is a line `crash-point NAME` on
- * standard error. */
+ * and this is the n-th pass (n from 1). With "TRACE" nobody dies and each pass is a line `crash-point NAME`
+ * on standard error. */
 void crash_point(enum crash_point p);
 #define CRASH_POINT(name) crash_point(CRASH_##name)
 #else

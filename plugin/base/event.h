@@ -16,7 +16,7 @@ struct event {
     enum event_id id;
     /* Each may be NULL; they become the journal fields of interfaces.md 5. */
     const char *fqdn, *registration, *cmd_id, *cmd_class, *status, *transaction, *node, *token, *error;
-    uint32_t job; /* 0 = none */
+    uint32_t job;      /* 0 = none */
     char message[512]; /* one sentence that stands alone; never a secret */
 };
 

@@ -8,7 +8,7 @@
 
 #include "plugin/base/str.h"
 
-#define MAX_YEARS 100u
+#define MAX_YEARS   100u
 #define MAX_SECONDS (MAX_YEARS * UINT64_C(366) * 86400)
 
 /* Days since 1970-01-01 of a civil date, and back (proleptic Gregorian; eras of 400 years). */
@@ -97,7 +97,8 @@ void timestamp_format(int64_t usec, char ret[TIMESTAMP_LEN])
         sec = last;
     civil_from_days(sec / 86400, &y, &m, &d);
     unsigned s = (unsigned)(sec % 86400);
-    (void)snprintf(text, sizeof text, "%04u%02u%02uT%02u%02u%02u", (unsigned)y, m, d, s / 3600, s / 60 % 60, s % 60);
+    (void)snprintf(text, sizeof text, "%04u%02u%02uT%02u%02u%02u", (unsigned)y, m, d, s / 3600, s / 60 % 60,
+                   s % 60);
     memcpy(ret, text, TIMESTAMP_LEN - 1);
     ret[TIMESTAMP_LEN - 1] = '\0';
 }

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define USEC_PER_SEC UINT64_C(1000000)
+#define USEC_PER_SEC  UINT64_C(1000000)
 #define USEC_PER_MSEC UINT64_C(1000)
 #define TIMESTAMP_LEN 16 /* "YYYYMMDDThhmmss" and NUL */
 
@@ -26,5 +26,6 @@ int duration_parse(const char *s, struct duration *ret);
 void duration_format(const struct duration *d, char *buf, uint64_t len);
 /* now + d by the calendar, the day clamped to the end of the month. */
 int64_t duration_add(int64_t now_usec, const struct duration *d);
-/* xs:duration or plain decimal seconds, as the configuration file takes it; seconds in *ret, months of 30 days. */
+/* xs:duration or plain decimal seconds, as the configuration file takes it; seconds in *ret, months of 30
+ * days. */
 int duration_parse_config(const char *s, uint64_t *ret_seconds);

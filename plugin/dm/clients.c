@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which DM client serves which protocol: [dm-client NAME] of the configuration, else the ones that belong to this project if they
- * are installed. Pure; thread: any. */
+/* Which DM client serves which protocol: [dm-client NAME] of the configuration, else the ones that belong to
+ * this project if they are installed. Pure; thread: any. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,14 +92,16 @@ int dm_clients_check(char *const *clients, const struct event_sink *warn, struct
         if (!split(*at, &p))
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "[dm-client]: '%s' is no key", *at);
         if (!key_is(&p, "protocol") && !key_is(&p, "bus-name"))
-            event_emit(warn, &(struct event){.id = EVENT_CONFIG_WARNING}, "[dm-client %.*s] %.*s: no such key, ignored",
-                       (int)p.name_len, p.name, (int)p.key_len, p.key);
+            event_emit(warn, &(struct event){.id = EVENT_CONFIG_WARNING},
+                       "[dm-client %.*s] %.*s: no such key, ignored", (int)p.name_len, p.name, (int)p.key_len,
+                       p.key);
         gather(clients, &p, &c);
         if (!c.protocol)
-            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "[dm-client %s] protocol: it must be 1, 2, 3 or 4", c.name);
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                            "[dm-client %s] protocol: it must be 1, 2, 3 or 4", c.name);
         if (!c.bus_name[0])
-            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "[dm-client %s] bus-name: it must be a well-known bus name",
-                            c.name);
+            return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                            "[dm-client %s] bus-name: it must be a well-known bus name", c.name);
     }
     return 0;
 }

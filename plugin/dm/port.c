@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The workers' side of DM sessions: an errand is posted to the loop and waited for, until it is settled, the worker is
- * cancelled, or the loop has been silent for too long. Ownership: errands are counted. Thread: the worker, but for
- * errand_settle() and what is posted. */
+/* The workers' side of DM sessions: an errand is posted to the loop and waited for, until it is settled, the
+ * worker is cancelled, or the loop has been silent for too long. Ownership: errands are counted. Thread: the
+ * worker, but for errand_settle() and what is posted. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -59,7 +59,8 @@ static int errand_new(struct dm *d, const struct dm_request *request, bool run, 
     e->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (e->fd < 0)
         return -errno;
-    if ((request->uri && !(e->uri = strdup(request->uri))) || (request->fqdn && !(e->fqdn = strdup(request->fqdn))) ||
+    if ((request->uri && !(e->uri = strdup(request->uri))) ||
+        (request->fqdn && !(e->fqdn = strdup(request->fqdn))) ||
         (request->node && !(e->node = strdup(request->node))))
         return -ENOMEM;
     *ret = TAKE_PTR(e);
@@ -85,7 +86,8 @@ static void drop(void *data)
 static int wait_settled(struct errand *e, const struct wait *wait)
 {
     for (;;) {
-        struct pollfd p[] = {{.fd = e->fd, .events = POLLIN}, {.fd = wait->cancel ? wait->cancel->fd : -1, .events = POLLIN}};
+        struct pollfd p[] = {{.fd = e->fd, .events = POLLIN},
+                             {.fd = wait->cancel ? wait->cancel->fd : -1, .events = POLLIN}};
         int r = wait_check(wait);
         if (atomic_load(&e->settled))
             return 0;
@@ -96,7 +98,8 @@ static int wait_settled(struct errand *e, const struct wait *wait)
     }
 }
 
-static int send_errand(struct dm *d, const struct dm_request *request, bool run, const struct wait *wait, struct mef_error *reterr)
+static int send_errand(struct dm *d, const struct dm_request *request, bool run, const struct wait *wait,
+                       struct mef_error *reterr)
 {
     _cleanup_(errand_unrefp) struct errand *e = NULL;
     struct wait within = wait_within(wait, dm_patience(d));
@@ -123,7 +126,8 @@ static int port_offered(void *ctx, uint32_t protocol, const struct wait *wait, s
     return send_errand(ctx, &(struct dm_request){.protocol = protocol}, false, wait, reterr);
 }
 
-static int port_run(void *ctx, const struct dm_request *request, const struct wait *wait, struct mef_error *reterr)
+static int port_run(void *ctx, const struct dm_request *request, const struct wait *wait,
+                    struct mef_error *reterr)
 {
     int r = send_errand(ctx, request, true, wait, reterr);
 

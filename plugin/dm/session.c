@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The life of a DM session on the loop: bus there, client there, StartSession, the session itself, its end. Each state has
- * its deadline, and every way out goes through over(). Ownership: struct dm owns the sessions, a session holds a reference to
- * its errand. Thread: the loop's. */
+/* The life of a DM session on the loop: bus there, client there, StartSession, the session itself, its end.
+ * Each state has its deadline, and every way out goes through over(). Ownership: struct dm owns the sessions,
+ * a session holds a reference to its errand. Thread: the loop's. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,16 +12,17 @@
 #include "plugin/base/when.h"
 #include "plugin/dm/internal.h"
 
-#define BUS_WAIT_SEC     30u /* after a restart the bus may come later than the command out of the journal */
-#define START_MS         60000
-#define MARGIN_SEC_MAX   30u /* our deadline is later than devcfg-timeout, by which the client ends by itself (3.4.5) */
-#define COMMIT_WAIT_SEC  30u /* an `ok` that came before the commit's answer */
-#define SESSIONS_MAX     (2 * LIMIT_REGISTRATIONS)
+#define BUS_WAIT_SEC 30u /* after a restart the bus may come later than the command out of the journal */
+#define START_MS     60000
+#define MARGIN_SEC_MAX                                                                                       \
+    30u /* our deadline is later than devcfg-timeout, by which the client ends by itself (3.4.5) */
+#define COMMIT_WAIT_SEC 30u /* an `ok` that came before the commit's answer */
+#define SESSIONS_MAX    (2 * LIMIT_REGISTRATIONS)
 
 enum state {
     WAITS_FOR_BUS,
-    ASKS,     /* is the client there? */
-    STARTS,   /* StartSession is under way */
+    ASKS,   /* is the client there? */
+    STARTS, /* StartSession is under way */
     RUNS,
     FINISHES, /* ok was said, a commit is not durable yet */
 };
@@ -74,8 +75,11 @@ uint64_t dm_patience(const struct dm *d)
 
 static void cancel_at_client(struct dm_session *s)
 {
-    const struct bus_remote to = {
-        .name = s->owner, .path = DM_PATH, .interface = DM_INTERFACE, .member = "CancelSession", .no_start = true};
+    const struct bus_remote to = {.name = s->owner,
+                                  .path = DM_PATH,
+                                  .interface = DM_INTERFACE,
+                                  .member = "CancelSession",
+                                  .no_start = true};
 
     if (s->owner && s->path)
         (void)bus_remote_call(s->dm->p.bus, &to, NULL, "o", s->path);
@@ -95,8 +99,8 @@ static void session_free(struct dm_session *s)
     free(s);
 }
 
-/* The one way out. What is still open in the tree goes; with DM_OK that makes it a client error, since the MEF would
- * otherwise believe what is not there. */
+/* The one way out. What is still open in the tree goes; with DM_OK that makes it a client error, since the
+ * MEF would otherwise believe what is not there. */
 static void over(struct dm_session *s, int result, struct mef_error *err)
 {
     bool open = s->dm->p.rollback && s->dm->p.rollback(s->dm->p.ctx, s->id);
@@ -104,7 +108,8 @@ static void over(struct dm_session *s, int result, struct mef_error *err)
     if (result == DM_OK && s->errand->run && (open || s->commit_failed)) {
         result = DM_CLIENT_ERROR;
         (void)mef_fail(err, MEF_ERROR_FAILED, "the DM client '%s' ended well but %s", s->client.name,
-                       open ? "had not committed its changes, which were rolled back" : "its changes could not be committed");
+                       open ? "had not committed its changes, which were rolled back"
+                            : "its changes could not be committed");
     }
     errand_settle(TAKE_PTR(s->errand), result, result == DM_OK || !err ? NULL : err);
     session_free(s);
@@ -140,7 +145,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
         break;
     case RUNS:
         cancel_at_client(s);
-        fail(s, MEF_ERROR_TIMED_OUT, "has not ended its session within %llu s", (unsigned long long)whole_sec(s->dm));
+        fail(s, MEF_ERROR_TIMED_OUT, "has not ended its session within %llu s",
+             (unsigned long long)whole_sec(s->dm));
         break;
     case FINISHES:
         fail(s, MEF_ERROR_TIMED_OUT, "ended well, but its changes do not get to the disk");
@@ -173,9 +179,10 @@ static void on_started(void *ctx, const struct bus_answer *a)
     struct dm_session *s = ctx;
 
     s->call = NULL;
-    /* A client that is started by the bus may have been about to leave when the call reached it: the bus then answers at
-     * once that there will be no reply, and starts it again for the next call. */
-    if (a->r == -ETIMEDOUT && !s->called_again && now_monotonic() - s->called < START_MS / 2 * USEC_PER_MSEC) {
+    /* A client that is started by the bus may have been about to leave when the call reached it: the bus then
+     * answers at once that there will be no reply, and starts it again for the next call. */
+    if (a->r == -ETIMEDOUT && !s->called_again &&
+        now_monotonic() - s->called < START_MS / 2 * USEC_PER_MSEC) {
         s->called_again = true;
         return start(s);
     }
@@ -184,7 +191,8 @@ static void on_started(void *ctx, const struct bus_answer *a)
                     a->err->text[0] ? a->err->text : strerror(-a->r));
     const char *path = a->arg[0].s;
     if (streq(path, "/") || dm_session_find(s->dm, a->sender, path))
-        return fail(s, MEF_ERROR_DM_UNAVAILABLE, "named its session '%.200s', which names none or another one", path);
+        return fail(s, MEF_ERROR_DM_UNAVAILABLE,
+                    "named its session '%.200s', which names none or another one", path);
     s->owner = strdup(a->sender);
     s->path = strdup(path);
     if (!s->owner || !s->path || bus_sender_watch(s->dm->p.bus, s->owner, on_owner_gone, s, &s->watch) < 0)
@@ -259,7 +267,8 @@ static void start(struct dm_session *s)
         r = bus_remote_call(s->dm->p.bus, &to, &s->call, "ussa{sv}", e->protocol, e->uri, e->fqdn, &options);
     bus_dict_clear(&options);
     if (r < 0)
-        return fail(s, MEF_ERROR_DM_UNAVAILABLE, "('%s') cannot be called: %s", s->client.bus_name, strerror(-r));
+        return fail(s, MEF_ERROR_DM_UNAVAILABLE, "('%s') cannot be called: %s", s->client.bus_name,
+                    strerror(-r));
     s->state = STARTS;
     within(s, START_MS / 1000 + 10);
 }
@@ -297,7 +306,8 @@ void dm_take(struct dm *d, struct errand *e)
         return errand_settle(e, e->run ? DM_CLIENT_ERROR : 0, NULL);
     }
     if (!s || d->stopped || d->n >= SESSIONS_MAX ||
-        sd_event_add_time_relative(d->p.event, &s->deadline, CLOCK_BOOTTIME, BUS_WAIT_SEC * USEC_PER_SEC, 0, on_deadline, s) < 0) {
+        sd_event_add_time_relative(d->p.event, &s->deadline, CLOCK_BOOTTIME, BUS_WAIT_SEC * USEC_PER_SEC, 0,
+                                   on_deadline, s) < 0) {
         free(s);
         (void)mef_fail(&err, MEF_ERROR_LIMIT_EXCEEDED, "no more DM sessions can be begun");
         return errand_settle(e, e->run ? DM_CLIENT_ERROR : -ENOBUFS, &err);
@@ -351,7 +361,8 @@ static void finish_well(struct dm_session *s)
     within(s, COMMIT_WAIT_SEC);
 }
 
-static void on_finished(void *ctx, const char *sender, const char *path, const struct bus_value *arg, size_t n)
+static void on_finished(void *ctx, const char *sender, const char *path, const struct bus_value *arg,
+                        size_t n)
 {
     struct dm_session *s = dm_session_find(ctx, sender, arg[0].s);
     const char *outcome = arg[1].s;
@@ -362,8 +373,9 @@ static void on_finished(void *ctx, const char *sender, const char *path, const s
     if (streq(outcome, "ok"))
         return finish_well(s);
     bool server = streq(outcome, "server-error");
-    (void)mef_fail(&err, server ? MEF_ERROR_SERVER_REJECTED : MEF_ERROR_FAILED, "the DM client '%s' ended with '%.32s' (%u): %.300s",
-                   s->client.name, outcome, (unsigned)arg[2].u, arg[3].s);
+    (void)mef_fail(&err, server ? MEF_ERROR_SERVER_REJECTED : MEF_ERROR_FAILED,
+                   "the DM client '%s' ended with '%.32s' (%u): %.300s", s->client.name, outcome,
+                   (unsigned)arg[2].u, arg[3].s);
     over(s, server ? DM_SERVER_ERROR : DM_CLIENT_ERROR, &err);
 }
 

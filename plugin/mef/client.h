@@ -49,7 +49,8 @@ int mef_reg_config_from_json(const char *json, struct mef_reg_config *ret, struc
 
 /* The [mef] section and what the host knows. Zero in a duration stands for the default in brackets. */
 struct mef_settings {
-    uint32_t classes; /* 1 << cmdClassID of what is executed, the rest is answered with 41; 0 = all that are built in */
+    uint32_t classes; /* 1 << cmdClassID of what is executed, the rest is answered with 41; 0 = all that are
+                         built in */
     uint64_t registration_lifetime; /* seconds (365 days): et that is proposed when the MO has none */
     uint64_t default_retry; /* seconds (24 h): no command, no duration; also between bounded re-GETs */
     uint64_t backoff_min, backoff_max; /* seconds (5 s, 15 min) */
@@ -89,8 +90,9 @@ enum mef_procedure {
                             REGISTER is asked for (or the host restarts) */
     MEF_PROC_END,        /* T2: the node is gone. Cancels what runs. Ends when the local part and the first
                             de-registration attempt are over; ended() comes when the MEF knows too */
-    MEF_PROC_END_AFTER_REPORT, /* the same, but what runs goes on until the command in hand has been reported (or
-                                  could not be): a MEF ended its own registration by DEV_CFG (mo-tree.md 4.3, 4.4) */
+    MEF_PROC_END_AFTER_REPORT, /* the same, but what runs goes on until the command in hand has been reported
+                                  (or could not be): a MEF ended its own registration by DEV_CFG
+                                  (mo-tree.md 4.3, 4.4) */
 };
 
 /* Nothing runs yet. -EINVAL (InvalidArguments), -ENOMEM. */

@@ -54,8 +54,9 @@ static int store_certificates(struct client *c, const struct est_result *got, co
     return r;
 }
 
-/* The power went after the certificate of this very command was stored and before TENTATIVE was: it is confirmed
- * and used, not asked for again. The CKA_ID is of this command alone, and what lies there was checked before. */
+/* The power went after the certificate of this very command was stored and before TENTATIVE was: it is
+ * confirmed and used, not asked for again. The CKA_ID is of this command alone, and what lies there was
+ * checked before. */
 static bool stored_before(struct client *c, const char *label)
 {
     struct mef_error why = c->error;
@@ -95,8 +96,8 @@ static enum outcome enrol(struct client *c, const struct cert_prov_fields *f,
         return OUT_OK;
     }
     if (stored_before(c, f->subject_id)) {
-        tell_event(c, EVENT_CERTIFICATE_STORED, &c->cmd, "The certificate of command %s was in the token already.",
-                   c->cmd.cid);
+        tell_event(c, EVENT_CERTIFICATE_STORED, &c->cmd,
+                   "The certificate of command %s was in the token already.", c->cmd.cid);
         *ret_csc = CMD_STATUS_OK;
         return OUT_OK;
     }

@@ -125,7 +125,8 @@ static int class_wanted(struct client *c, uint32_t class_id)
 {
     if (!c->settings.classes || class_id >= 32 || c->settings.classes & 1u << class_id)
         return 0; /* an unknown class is for command_arguments() */
-    (void)mef_fail(&c->error, MEF_ERROR_NOT_SUPPORTED, "Commands of class %s are not supported.", cmd_class_word(class_id));
+    (void)mef_fail(&c->error, MEF_ERROR_NOT_SUPPORTED, "Commands of class %s are not supported.",
+                   cmd_class_word(class_id));
     return CMD_STATUS_CLASS_NOT_SUPPORTED;
 }
 
@@ -411,9 +412,10 @@ static enum outcome begin(struct client *c, struct command *command, struct buf 
     return OUT_OK;
 }
 
-/* The command that says so is kept like any other, so that a person sees it; the same one again takes its place. Record and
- * timer are one commit. `command` NULL: the MEF has no command resource. */
-static enum outcome store_no_more(struct client *c, struct command *command, struct buf *body, uint64_t seconds)
+/* The command that says so is kept like any other, so that a person sees it; the same one again takes its
+ * place. Record and timer are one commit. `command` NULL: the MEF has no command resource. */
+static enum outcome store_no_more(struct client *c, struct command *command, struct buf *body,
+                                  uint64_t seconds)
 {
     bool same = c->cmd.node && c->cmd.class_id == CMD_NO_MORE_COMMANDS && cid_equal(c->cmd.cid, command->cid);
     uint32_t serial = same ? c->cmd.serial : 0;

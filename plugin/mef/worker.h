@@ -104,7 +104,7 @@ struct client {
     unsigned repeats_mixed; /* commands of this exchange that were answered without being executed */
     uint64_t retry_at;      /* boottime; 0 = nothing is put off */
     int64_t life_start, renew_not_before;
-    bool report_turn; /* the renewal could not be made; what else waits comes before the next attempt */
+    bool report_turn;  /* the renewal could not be made; what else waits comes before the next attempt */
     int64_t not_after; /* of the certificate in use, 0 = not known */
     struct session *session;
     enum credential_choice session_choice;
@@ -207,10 +207,10 @@ enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, u
 /* procedure-dev-cfg.c: *ret_csc is filled with OUT_OK. */
 enum outcome dev_cfg_execute(struct client *c, const struct dev_cfg_fields *f, uint32_t *ret_csc);
 
-/* procedure-key.c: a key from the MEF for this profile. OUT_OK with the status; on CMD_STATUS_OK the key is in the token under
- * *ret_name (malloc'ed), as an intent. */
-enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_t *ret_status, char **ret_name,
-                          int64_t *ret_expires);
+/* procedure-key.c: a key from the MEF for this profile. OUT_OK with the status; on CMD_STATUS_OK the key is
+ * in the token under *ret_name (malloc'ed), as an intent. */
+enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_t *ret_status,
+                          char **ret_name, int64_t *ret_expires);
 /* It could not be tied to its node: drops it here and, unless cancelled, at the MEF. */
 void key_forget(struct client *c, const char *name);
 

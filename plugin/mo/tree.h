@@ -101,7 +101,8 @@ char *mo_node_path(const struct mo_node *n);
  * memory. */
 char **mo_node_object_paths(const struct mo_tree *tree, const struct mo_node *n);
 
-/* The node and one level of its relatives as they are now, a copy of the caller's (policy/mo-node.h). -ENOMEM.
+/* The node and one level of its relatives as they are now, a copy of the caller's (policy/mo-node.h).
+ * -ENOMEM.
  */
 struct mo_snapshot;
 int mo_node_snapshot(const struct mo_tree *tree, const struct mo_node *n, struct mo_snapshot *ret);

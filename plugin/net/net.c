@@ -234,9 +234,9 @@ static bool set_session_options(struct session *s)
     SET(CURLOPT_PREREQFUNCTION, before_request);
     SET(CURLOPT_SSL_ENABLE_ALPN, 0L);
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    SET(CURLOPT_SSLVERSION, (long)(CURL_SSLVERSION_TLSv1_2 | (s->tls.kind == CREDENTIAL_ANONYMOUS
-                                                                  ? CURL_SSLVERSION_MAX_DEFAULT
-                                                                  : CURL_SSLVERSION_MAX_TLSv1_2)));
+    SET(CURLOPT_SSLVERSION, (long)(CURL_SSLVERSION_TLSv1_2 |
+                                   (s->tls.kind == CREDENTIAL_ANONYMOUS ? CURL_SSLVERSION_MAX_DEFAULT
+                                                                        : CURL_SSLVERSION_MAX_TLSv1_2)));
     /* The name is checked by us; a PSK peer has no certificate that libcurl could look at. */
     SET(CURLOPT_SSL_VERIFYPEER, psk ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 0L);

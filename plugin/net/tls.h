@@ -29,7 +29,7 @@ struct tls {
     bool own_failure;           /* we could not set up our side */
     char why[256];              /* what did not satisfy us, "" = nothing */
     uint8_t unique[EVP_MAX_MD_SIZE];
-    size_t unique_len; /* 0 = no finished handshake */
+    size_t unique_len;  /* 0 = no finished handshake */
     char *export_label; /* NULL = nothing is exported */
     uint8_t exported[TLS_EXPORT_LEN];
     bool has_export;

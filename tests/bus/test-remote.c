@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls of ours to another service on a real bus, and its signals: answers of every kind, nobody there, silence, the other
- * side gone, the bus gone. */
+/* Calls of ours to another service on a real bus, and its signals: answers of every kind, nobody there,
+ * silence, the other side gone, the bus gone. */
 #include <errno.h>
 #include <string.h>
 
@@ -20,8 +20,8 @@ struct peer {
     unsigned calls;
 };
 
-static void on_call(GDBusConnection *c, const char *sender, const char *path, const char *interface, const char *method,
-                    GVariant *params, GDBusMethodInvocation *call, gpointer data)
+static void on_call(GDBusConnection *c, const char *sender, const char *path, const char *interface,
+                    const char *method, GVariant *params, GDBusMethodInvocation *call, gpointer data)
 {
     struct peer *p = data;
     const char *text = "";
@@ -43,11 +43,13 @@ static void peer_start(struct service *s, struct peer *p)
     GDBusNodeInfo *node = g_dbus_node_info_new_for_xml(peer_xml, &e);
     g_assert_no_error(e);
     *p = (struct peer){.c = bus_fixture_connect(&s->fixture)};
-    g_assert_cmpuint(g_dbus_connection_register_object(p->c, PEER_PATH, node->interfaces[0], &table, p, NULL, &e), >, 0);
+    g_assert_cmpuint(
+        g_dbus_connection_register_object(p->c, PEER_PATH, node->interfaces[0], &table, p, NULL, &e), >, 0);
     g_assert_no_error(e);
     g_dbus_node_info_unref(node);
     g_variant_unref(bus_fixture_call(&s->fixture, p->c, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus", "RequestName", g_variant_new("(su)", PEER_NAME, 4), NULL));
+                                     "org.freedesktop.DBus", "RequestName",
+                                     g_variant_new("(su)", PEER_NAME, 4), NULL));
 }
 
 struct got {
@@ -80,7 +82,8 @@ static void got_clear(struct got *g)
     *g = (struct got){0};
 }
 
-static int call(struct service *s, const char *name, const char *member, const char *arg, int ms, struct got *g)
+static int call(struct service *s, const char *name, const char *member, const char *arg, int ms,
+                struct got *g)
 {
     struct bus_remote to = {.name = name,
                             .path = PEER_PATH,
@@ -128,8 +131,13 @@ static void test_answers(void)
     struct got g = {0};
     g_assert_cmpint(call(&s, "not a name", "StartSession", "yes", 1000, &g), ==, -EINVAL);
     /* A cancelled call tells nothing. */
-    struct bus_remote to = {.name = PEER_NAME, .path = PEER_PATH, .interface = PEER_IFACE, .member = "Silent",
-                            .timeout_ms = 60000, .done = on_done, .ctx = &g};
+    struct bus_remote to = {.name = PEER_NAME,
+                            .path = PEER_PATH,
+                            .interface = PEER_IFACE,
+                            .member = "Silent",
+                            .timeout_ms = 60000,
+                            .done = on_done,
+                            .ctx = &g};
     struct bus_remote_call *c = NULL;
     g_assert_cmpint(bus_remote_call(s.bus, &to, &c, ""), ==, 0);
     bus_remote_cancel(c);
@@ -191,7 +199,8 @@ static void on_signal(void *ctx, const char *sender, const char *path, const str
 {
     struct heard *h = ctx;
     g_assert_cmpuint(n, ==, 4);
-    g_ptr_array_add(h->lines, g_strdup_printf("%s %s %s %u %s", sender, arg[0].s, arg[1].s, (unsigned)arg[2].u, arg[3].s));
+    g_ptr_array_add(h->lines, g_strdup_printf("%s %s %s %u %s", sender, arg[0].s, arg[1].s,
+                                              (unsigned)arg[2].u, arg[3].s));
 }
 
 static bool heard_enough(void *ctx)
@@ -221,7 +230,8 @@ static void test_signals(void)
     emit(p.c, g_variant_new("(s)", "odd"));
     emit(p.c, g_variant_new("(osus)", "/session/1", "ok", 20, "fine"));
     bus_fixture_until(&s.fixture, heard_enough, &h);
-    g_autofree char *want = g_strdup_printf("%s /session/1 ok 20 fine", g_dbus_connection_get_unique_name(p.c));
+    g_autofree char *want =
+        g_strdup_printf("%s /session/1 ok 20 fine", g_dbus_connection_get_unique_name(p.c));
     g_assert_cmpstr(h.lines->pdata[0], ==, want);
     g_object_unref(p.c);
     unsigned up = s.up;

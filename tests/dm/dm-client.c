@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A small DM client for tests, and an example for yours: it implements org.mefclient1.DMClient (dbus/xml/DMClient.xml) without
- * any DM protocol. What a server would ask for stands in a script instead, which is read anew for each session.
+/* A small DM client for tests, and an example for yours: it implements org.mefclient1.DMClient
+ * (dbus/xml/DMClient.xml) without any DM protocol. What a server would ask for stands in a script instead,
+ * which is read anew for each session.
  *
  *   dm-client --bus ADDRESS --name BUS-NAME --script FILE --log FILE
  *
@@ -18,11 +19,11 @@
  *   commit-blindly              Commit, without waiting for its answer
  *   finish OUTCOME CODE TEXT    SessionFinished
  *   forge PATH                  SessionFinished "ok" for that session, whosesoever it is
- *   repeat N COMMAND...         one of the commands above from begin to rollback, so many times; the log has the last
- *   wait                        nothing more happens until somebody cancels or kills
- *   exit STATUS, crash          ends; by a signal
- * A command that fails ends the session with client-error and what the service said, unless "try" stands before it: then
- * the error is in the log only. The log has a line for each thing that happens. Thread: one. */
+ *   repeat N COMMAND...         one of the commands above from begin to rollback, so many times; the log has
+ * the last wait                        nothing more happens until somebody cancels or kills exit STATUS,
+ * crash          ends; by a signal A command that fails ends the session with client-error and what the
+ * service said, unless "try" stands before it: then the error is in the log only. The log has a line for each
+ * thing that happens. Thread: one. */
 #include <gio/gio.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,12 +35,13 @@
 #define INTERFACE "org.mefclient1.DMClient"
 #define PATH      "/org/mefclient1/dm"
 
-static const char xml[] = "<node><interface name='" INTERFACE "'>"
-                          "<method name='StartSession'><arg type='u' direction='in'/><arg type='s' direction='in'/>"
-                          "<arg type='s' direction='in'/><arg type='a{sv}' direction='in'/><arg type='o' direction='out'/></method>"
-                          "<method name='CancelSession'><arg type='o' direction='in'/></method>"
-                          "<signal name='SessionFinished'><arg type='o'/><arg type='s'/><arg type='u'/><arg type='s'/></signal>"
-                          "</interface></node>";
+static const char xml[] =
+    "<node><interface name='" INTERFACE "'>"
+    "<method name='StartSession'><arg type='u' direction='in'/><arg type='s' direction='in'/>"
+    "<arg type='s' direction='in'/><arg type='a{sv}' direction='in'/><arg type='o' direction='out'/></method>"
+    "<method name='CancelSession'><arg type='o' direction='in'/></method>"
+    "<signal name='SessionFinished'><arg type='o'/><arg type='s'/><arg type='u'/><arg type='s'/></signal>"
+    "</interface></node>";
 
 static char *bus_address, *bus_name, *script_file, *log_file;
 static GDBusConnection *bus;
@@ -82,10 +84,11 @@ static void finished(const char *path, const char *outcome, guint code, const ch
     g_dbus_connection_flush_sync(bus, NULL, NULL);
 }
 
-static GVariant *call(const char *path, const char *interface, const char *method, GVariant *params, GError **error)
+static GVariant *call(const char *path, const char *interface, const char *method, GVariant *params,
+                      GError **error)
 {
-    return g_dbus_connection_call_sync(bus, SERVICE, path, interface, method, params, NULL, G_DBUS_CALL_FLAGS_NONE, 30000, NULL,
-                                       error);
+    return g_dbus_connection_call_sync(bus, SERVICE, path, interface, method, params, NULL,
+                                       G_DBUS_CALL_FLAGS_NONE, 30000, NULL, error);
 }
 
 static GVariant *tree(const char *method, GVariant *params, GError **error)
@@ -167,7 +170,8 @@ static gboolean ask(char **w, guint n, GError **error)
         return begin(NULL, error);
     if (strcmp(w[0], "add") == 0 && n > 3) {
         g_autoptr(GVariant) r = tree(
-            "Add", g_variant_new("(sss@a{sv}@a{sv})", w[1], w[2], w[3], attributes(w + 4), in_transaction()), error);
+            "Add", g_variant_new("(sss@a{sv}@a{sv})", w[1], w[2], w[3], attributes(w + 4), in_transaction()),
+            error);
         return r != NULL;
     }
     if (strcmp(w[0], "set") == 0 && n > 2)
@@ -203,16 +207,17 @@ static gboolean step(void)
     const char *line = session.lines && session.lines[session.next] ? session.lines[session.next++] : NULL;
     if (!line)
         return FALSE;
-    if (!g_shell_parse_argv(line, &n, &words, NULL) || strcmp(words[0], "refuse") == 0 || strcmp(words[0], "path") == 0 ||
-        strcmp(words[0], "vanish-once") == 0)
+    if (!g_shell_parse_argv(line, &n, &words, NULL) || strcmp(words[0], "refuse") == 0 ||
+        strcmp(words[0], "path") == 0 || strcmp(words[0], "vanish-once") == 0)
         return TRUE; /* nothing on it, or done already */
     if (strcmp(words[0], "finish") == 0 && n == 4) {
         finished(session.path, words[1], (guint)atoi(words[2]), words[3]);
     } else if (strcmp(words[0], "forge") == 0 && n == 2) {
         finished(words[1], "ok", 0, "forged");
     } else if (strcmp(words[0], "commit-blindly") == 0) {
-        g_dbus_connection_call(bus, SERVICE, TREE, "org.mefclient1.Tree", "Commit", g_variant_new("(u)", session.transaction), NULL,
-                               G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+        g_dbus_connection_call(bus, SERVICE, TREE, "org.mefclient1.Tree", "Commit",
+                               g_variant_new("(u)", session.transaction), NULL, G_DBUS_CALL_FLAGS_NONE, -1,
+                               NULL, NULL, NULL);
         session.transaction = 0;
     } else if (strcmp(words[0], "wait") == 0) {
         say("waiting %s", session.path);
@@ -285,8 +290,8 @@ static void start(GVariant *params, GDBusMethodInvocation *invocation)
     g_idle_add(on_idle, NULL);
 }
 
-static void on_call(GDBusConnection *c, const char *sender, const char *path, const char *interface, const char *method,
-                    GVariant *params, GDBusMethodInvocation *invocation, gpointer data)
+static void on_call(GDBusConnection *c, const char *sender, const char *path, const char *interface,
+                    const char *method, GVariant *params, GDBusMethodInvocation *invocation, gpointer data)
 {
     const char *which;
     if (strcmp(method, "StartSession") == 0)
@@ -304,11 +309,12 @@ static void on_name(GDBusConnection *c, const char *name, gpointer data)
 
 int main(int argc, char **argv)
 {
-    static const GOptionEntry entries[] = {{"bus", 0, 0, G_OPTION_ARG_STRING, &bus_address, "address of the bus", "ADDRESS"},
-                                           {"name", 0, 0, G_OPTION_ARG_STRING, &bus_name, "our bus name", "NAME"},
-                                           {"script", 0, 0, G_OPTION_ARG_FILENAME, &script_file, "what a session does", "FILE"},
-                                           {"log", 0, 0, G_OPTION_ARG_FILENAME, &log_file, "what happened", "FILE"},
-                                           {0}};
+    static const GOptionEntry entries[] = {
+        {"bus", 0, 0, G_OPTION_ARG_STRING, &bus_address, "address of the bus", "ADDRESS"},
+        {"name", 0, 0, G_OPTION_ARG_STRING, &bus_name, "our bus name", "NAME"},
+        {"script", 0, 0, G_OPTION_ARG_FILENAME, &script_file, "what a session does", "FILE"},
+        {"log", 0, 0, G_OPTION_ARG_FILENAME, &log_file, "what happened", "FILE"},
+        {0}};
     static const GDBusInterfaceVTable table = {.method_call = on_call};
     g_autoptr(GError) error = NULL;
     g_autoptr(GOptionContext) options = g_option_context_new("- a DM client without a DM protocol");
@@ -317,11 +323,12 @@ int main(int argc, char **argv)
         g_printerr("dm-client: %s\n", error ? error->message : "--name, --script and --log are needed");
         return 2;
     }
-    bus = bus_address ? g_dbus_connection_new_for_address_sync(bus_address,
-                                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                                               NULL, NULL, &error)
-                      : g_bus_get_sync(G_BUS_TYPE_STARTER, NULL, &error);
+    bus = bus_address
+              ? g_dbus_connection_new_for_address_sync(bus_address,
+                                                       G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                           G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                                       NULL, NULL, &error)
+              : g_bus_get_sync(G_BUS_TYPE_STARTER, NULL, &error);
     if (!bus) {
         g_printerr("dm-client: %s\n", error->message);
         return 1;

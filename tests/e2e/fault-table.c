@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The fault matrix as data. The letters stand for what mef-protocol.md 2.3, 3.3, 3.4 and 3.6 say; which
  * letter a cell has was taken from there (and, where the text leaves the choice to us, from
- * docs/decisions.d), not from what the client does. */
+ * docs/decisions.md), not from what the client does. */
 #include <glib.h>
 
 #include "tests/e2e/fault-table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* DEV_CFG from the MEF's command to its report, with the example DM client as a process of its own: every outcome, what a
- * session may not write, and processes that die in the middle. */
+/* DEV_CFG from the MEF's command to its report, with the example DM client as a process of its own: every
+ * outcome, what a session may not write, and processes that die in the middle. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -18,8 +18,9 @@
 #define TREE    "/org/mefclient1/mo"
 
 /* A profile for a key from this MEF, whole as 4.4 wants it. */
-#define ADD_PROFILE                                                                                                             \
-    "add '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 2209075199000000' \"keyRegDuration='P30D'\" "      \
+#define ADD_PROFILE                                                                                          \
+    "add '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 2209075199000000' "              \
+    "\"keyRegDuration='P30D'\" "                                                                             \
     "\"TLSCiphersuites=['00AE']\"\nlink " PROFILE " " OWN "\n"
 
 struct dm {
@@ -66,14 +67,25 @@ static void in_client(gpointer data)
 
 static void client_start(struct dm *d, const char *name, gboolean as_nobody)
 {
-    const char *argv[] = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", TOP_BUILDDIR "/tests/dm/dm-client",
-                          "--bus",   d->e.bus_address, "--name",       name,             "--script",
-                          d->script, "--log",         d->log,          NULL};
+    const char *argv[] = {"setpriv",
+                          "--reuid=65534",
+                          "--regid=65534",
+                          "--clear-groups",
+                          TOP_BUILDDIR "/tests/dm/dm-client",
+                          "--bus",
+                          d->e.bus_address,
+                          "--name",
+                          name,
+                          "--script",
+                          d->script,
+                          "--log",
+                          d->log,
+                          NULL};
     g_autoptr(GError) error = NULL;
     g_assert_true(g_file_set_contents(d->log, "", 0, NULL));
     g_assert_cmpint(g_chmod(d->log, 0666), ==, 0);
-    g_spawn_async(NULL, (char **)argv + (as_nobody ? 0 : 4), NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, in_client, NULL,
-                  &d->client, &error);
+    g_spawn_async(NULL, (char **)argv + (as_nobody ? 0 : 4), NULL,
+                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, in_client, NULL, &d->client, &error);
     g_assert_no_error(error);
     wait_said(d, "ready");
 }
@@ -161,22 +173,25 @@ static guint64 generation(struct dm *d)
 
 static gboolean resolves(struct dm *d, const char *path)
 {
-    g_autoptr(GVariant) r = e2e_call(&d->e, TREE, "org.mefclient1.Tree", "Resolve", g_variant_new("(s)", path), NULL);
+    g_autoptr(GVariant) r =
+        e2e_call(&d->e, TREE, "org.mefclient1.Tree", "Resolve", g_variant_new("(s)", path), NULL);
     return r != NULL;
 }
 
-/* The session has the protocol, the URI and the MEF of the command; what it writes is in the tree, with the origin that
- * follows from the session, before the MEF hears of 20. */
+/* The session has the protocol, the URI and the MEF of the command; what it writes is in the tree, with the
+ * origin that follows from the session, before the MEF hears of 20. */
 static void test_session(void)
 {
     struct dm d;
     up(&d, NULL);
     client_start(&d, LWM2M, FALSE);
     go(&d);
-    g_assert_cmpint(run(&d, "begin\nadd '' MAFClientRegCfg maf \"fqdn='maf.example.com'\" \"adminFQDN='admin.example.org'\" "
-                            "'httpPort=uint16 9443'\n" ADD_PROFILE "link ./DCFG/MAFClientRegCfg/maf " PROFILE
-                            "\ncommit\nfinish ok 0 ''\n"),
-                    ==, 20);
+    g_assert_cmpint(
+        run(&d,
+            "begin\nadd '' MAFClientRegCfg maf \"fqdn='maf.example.com'\" \"adminFQDN='admin.example.org'\" "
+            "'httpPort=uint16 9443'\n" ADD_PROFILE "link ./DCFG/MAFClientRegCfg/maf " PROFILE
+            "\ncommit\nfinish ok 0 ''\n"),
+        ==, 20);
     g_autofree char *text = said(&d);
     g_assert_nonnull(strstr(text, "start 3 " URI " mef.example.com {"));
     g_assert_nonnull(strstr(text, "'Timeout': <uint32 600>"));
@@ -243,14 +258,18 @@ static void test_hang(void)
     down(&d);
 }
 
-/* MC-22: what no DM client offers is refused before anything is begun; MC-23 and 3.4.3: so is another host. */
+/* MC-22: what no DM client offers is refused before anything is begun; MC-23 and 3.4.3: so is another host.
+ */
 static void test_refused(void)
 {
     static const char *const not_offered[] = {"1:https://mef.example.com/dm", "2:https://mef.example.com/dm",
                                               "4:https://mef.example.com/acs", "9:https://mef.example.com/"};
-    static const char *const elsewhere[] = {"3:coaps://other.example.com:5684",     "3:coap://mef.example.com",
-                                            "3:https://mef.example.com",            "3:coaps://192.0.2.1",
-                                            "3:coaps://user@mef.example.com",       "3:coaps://dm.mef.example.com",
+    static const char *const elsewhere[] = {"3:coaps://other.example.com:5684",
+                                            "3:coap://mef.example.com",
+                                            "3:https://mef.example.com",
+                                            "3:coaps://192.0.2.1",
+                                            "3:coaps://user@mef.example.com",
+                                            "3:coaps://dm.mef.example.com",
                                             "3:coaps://mef.example.com.evil.example"};
     struct dm d;
     up(&d, NULL);
@@ -282,15 +301,17 @@ static void test_overtaken(void)
     up(&d, NULL);
     client_start(&d, LWM2M, FALSE);
     go(&d);
-    g_assert_cmpint(run(&d, "begin\nadd '' authenticationProfile p 'SUID=uint32 21'\ncommit-blindly\nfinish ok 0 ''\n"), ==, 202);
+    g_assert_cmpint(
+        run(&d, "begin\nadd '' authenticationProfile p 'SUID=uint32 21'\ncommit-blindly\nfinish ok 0 ''\n"),
+        ==, 202);
     g_assert_false(resolves(&d, PROFILE));
     g_assert_cmpint(run(&d, "begin\n" ADD_PROFILE "commit-blindly\nfinish ok 0 ''\n"), ==, 20);
     g_assert_true(resolves(&d, PROFILE));
     down(&d);
 }
 
-/* Begins, forged ends, more operations than a transaction may have, and leaving in the middle of all: nobody is harmed, and
- * the next session works. */
+/* Begins, forged ends, more operations than a transaction may have, and leaving in the middle of all: nobody
+ * is harmed, and the next session works. */
 static void test_hostile(void)
 {
     struct dm d;
@@ -298,10 +319,12 @@ static void test_hostile(void)
     client_start(&d, LWM2M, FALSE);
     go(&d);
     guint64 before = generation(&d);
-    g_assert_cmpint(run(&d, "forge /session/0\nforge /\nbegin\ntry repeat 300 begin\n"
-                            "try repeat 300 add '' MAFClientRegCfg maf \"fqdn='maf.example.com'\" \"adminFQDN='a.example'\"\n"
-                            "try repeat 300 set /27022/0 'SUID=uint32 41'\ntry repeat 300 delete ../../x\ncrash\n"),
-                    ==, 202);
+    g_assert_cmpint(
+        run(&d,
+            "forge /session/0\nforge /\nbegin\ntry repeat 300 begin\n"
+            "try repeat 300 add '' MAFClientRegCfg maf \"fqdn='maf.example.com'\" \"adminFQDN='a.example'\"\n"
+            "try repeat 300 set /27022/0 'SUID=uint32 41'\ntry repeat 300 delete ../../x\ncrash\n"),
+        ==, 202);
     g_assert_cmpuint(generation(&d), ==, before);
     g_autofree char *text = said(&d);
     g_assert_nonnull(strstr(text, "repeat org.mefclient1.Error.InProgress"));
@@ -340,8 +363,8 @@ static gboolean is_gone(struct e2e *e, void *data)
     return v == NULL;
 }
 
-/* mo-tree.md 4.3 and 4.4: a MEF may end its own registration; it hears of the success first, then of the end, and is
- * asked nothing in between. */
+/* mo-tree.md 4.3 and 4.4: a MEF may end its own registration; it hears of the success first, then of the end,
+ * and is asked nothing in between. */
 static void test_own_end(void)
 {
     struct dm d;
@@ -386,9 +409,10 @@ static void test_activation(void)
     up(&d, NULL);
     g_autofree char *dir = g_build_filename(d.e.dir, "services", NULL);
     g_autofree char *file = g_build_filename(dir, LWM2M ".service", NULL);
-    g_autofree char *text = g_strdup_printf("[D-BUS Service]\nName=" LWM2M "\nExec=" TOP_BUILDDIR "/tests/dm/dm-client --bus %s --name "
-                                            LWM2M " --script %s --log %s\nUser=root\n",
-                                            d.e.bus_address, d.script, d.log);
+    g_autofree char *text =
+        g_strdup_printf("[D-BUS Service]\nName=" LWM2M "\nExec=" TOP_BUILDDIR
+                        "/tests/dm/dm-client --bus %s --name " LWM2M " --script %s --log %s\nUser=root\n",
+                        d.e.bus_address, d.script, d.log);
     g_assert_cmpint(g_mkdir(dir, 0755), ==, 0);
     g_assert_true(g_file_set_contents(file, text, -1, NULL));
     e2e_bus_stop(&d.e);
@@ -409,25 +433,33 @@ static void test_forbidden(void)
     static const struct {
         const char *name, *script, *why; /* what the service says, as the DM client heard it */
     } row[] = {
-        {"EE-18", "begin\nadd '' myCertFileCred c 'SUIDs=[uint32 40]' \"myCertFileFormat='application/x-pem-file'\" "
-                  "\"myCertFileContent='x'\"\ncommit\n",
+        {"EE-18",
+         "begin\nadd '' myCertFileCred c 'SUIDs=[uint32 40]' \"myCertFileFormat='application/x-pem-file'\" "
+         "\"myCertFileContent='x'\"\ncommit\n",
          "add org.mefclient1.Error.NotAuthorized"},
-        {"EE-19 value", "begin\n" ADD_PROFILE "set " PROFILE " \"symmKeyValue='MDEyMzQ1Njc4OWFiY2RlZg=='\"\ncommit\n",
+        {"EE-19 value",
+         "begin\n" ADD_PROFILE "set " PROFILE " \"symmKeyValue='MDEyMzQ1Njc4OWFiY2RlZg=='\"\ncommit\n",
          "set org.mefclient1.Error.NotAuthorized"},
-        {"EE-19 identifier", "begin\n" ADD_PROFILE "set " PROFILE " \"symmKeyID='k@mef.example.com'\"\ncommit\n",
+        {"EE-19 identifier",
+         "begin\n" ADD_PROFILE "set " PROFILE " \"symmKeyID='k@mef.example.com'\"\ncommit\n",
          "set org.mefclient1.Error.NotAuthorized"},
         {"EE-20 expirationTime",
-         "begin\nadd '' authenticationProfile p 'SUID=uint32 21' \"keyRegDuration='P30D'\"\nlink " PROFILE " " OWN "\ncommit\n",
+         "begin\nadd '' authenticationProfile p 'SUID=uint32 21' \"keyRegDuration='P30D'\"\nlink " PROFILE
+         " " OWN "\ncommit\n",
          "commit org.mefclient1.Error."},
-        {"EE-20 keyRegDuration", "begin\nadd '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 "
-                                 "2209075199000000'\nlink " PROFILE " " OWN "\ncommit\n",
+        {"EE-20 keyRegDuration",
+         "begin\nadd '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 "
+         "2209075199000000'\nlink " PROFILE " " OWN "\ncommit\n",
          "commit org.mefclient1.Error."},
-        {"EE-20 link", "begin\nadd '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 2209075199000000' "
-                       "\"keyRegDuration='P30D'\"\ncommit\n",
+        {"EE-20 link",
+         "begin\nadd '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 2209075199000000' "
+         "\"keyRegDuration='P30D'\"\ncommit\n",
          "commit org.mefclient1.Error."},
         {"EE-20 link to another MEF's",
-         "begin\nadd '' MEFClientRegCfg other \"fqdn='other.example.com'\" \"adminFQDN='admin.example.org'\"\n"
-         "add '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 2209075199000000' \"keyRegDuration='P30D'\"\n"
+         "begin\nadd '' MEFClientRegCfg other \"fqdn='other.example.com'\" "
+         "\"adminFQDN='admin.example.org'\"\n"
+         "add '' authenticationProfile p 'SUID=uint32 21' 'expirationTime=uint64 2209075199000000' "
+         "\"keyRegDuration='P30D'\"\n"
          "link " PROFILE " ./DCFG/MEFClientRegCfg/other\ncommit\n",
          "org.mefclient1.Error.NotAuthorized"},
         {"EE-19 the own profile", "begin\nset /27022/0 \"symmKeyID='k@mef.example.com'\"\ncommit\n",
@@ -455,8 +487,8 @@ static void test_forbidden(void)
     down(&d);
 }
 
-/* The session is the authorization: its owner needs no polkit inside it (there is none on this bus) and has no more
- * rights than anybody outside it. */
+/* The session is the authorization: its owner needs no polkit inside it (there is none on this bus) and has
+ * no more rights than anybody outside it. */
 static void test_nobody(void)
 {
     struct dm d;
@@ -471,9 +503,11 @@ static void test_nobody(void)
     g_assert_cmpint(g_chmod(d.e.bus_path, 0777), ==, 0);
     client_start(&d, LWM2M, TRUE);
     go(&d);
-    g_assert_cmpint(run(&d, "try begin-plain\ntry add '' MAFClientRegCfg x \"fqdn='x.example.com'\" \"adminFQDN='a.example'\"\n"
+    g_assert_cmpint(run(&d, "try begin-plain\ntry add '' MAFClientRegCfg x \"fqdn='x.example.com'\" "
+                            "\"adminFQDN='a.example'\"\n"
                             "try begin /session/99\nbegin\n" ADD_PROFILE "commit\n"
-                            "try add '' MAFClientRegCfg x \"fqdn='x.example.com'\" \"adminFQDN='a.example'\"\nfinish ok 0 ''\n"),
+                            "try add '' MAFClientRegCfg x \"fqdn='x.example.com'\" "
+                            "\"adminFQDN='a.example'\"\nfinish ok 0 ''\n"),
                     ==, 20);
     g_autofree char *text = said(&d);
     g_auto(GStrv) denied = g_strsplit(text, "org.mefclient1.Error.NotAuthorized", -1);
@@ -504,8 +538,9 @@ static void test_stranger(void)
     g_assert_null(e2e_call(&d.e, TREE, "org.mefclient1.Tree", "Begin", g_variant_new("(a{sv})", &o), &error));
     g_autofree char *name = g_dbus_error_get_remote_error(error);
     g_assert_cmpstr(name, ==, "org.mefclient1.Error.NotFound");
-    g_assert_true(g_dbus_connection_emit_signal(e2e_bus(&d.e), NULL, "/org/mefclient1/dm", "org.mefclient1.DMClient",
-                                                "SessionFinished", g_variant_new("(osus)", "/session/1", "ok", 0, ""), NULL));
+    g_assert_true(g_dbus_connection_emit_signal(e2e_bus(&d.e), NULL, "/org/mefclient1/dm",
+                                                "org.mefclient1.DMClient", "SessionFinished",
+                                                g_variant_new("(osus)", "/session/1", "ok", 0, ""), NULL));
     e2e_wait_property(&d.e, d.reg, "Registration", "State", "registered"); /* behind the signal */
     json_t *reports = e2e_sim_records(&d.e, "reports");
     g_assert_cmpuint(json_array_size(reports), ==, 0);
@@ -516,7 +551,8 @@ static void test_stranger(void)
     down(&d);
 }
 
-/* Killed in the middle of a session: what was staged is gone, the command is executed again and reported once. */
+/* Killed in the middle of a session: what was staged is gone, the command is executed again and reported
+ * once. */
 static void test_restart(void)
 {
     struct dm d;
@@ -532,7 +568,8 @@ static void test_restart(void)
     g_assert_cmpint(reported(&d), ==, 20);
     g_assert_true(resolves(&d, PROFILE));
     wait_said(&d, "start 3 " URI);
-    g_assert_cmpuint(e2e_sim_count(&d.e, "retrieve", "command"), ==, 2); /* one for no command, one for this one */
+    g_assert_cmpuint(e2e_sim_count(&d.e, "retrieve", "command"), ==,
+                     2); /* one for no command, one for this one */
     down(&d);
 }
 
@@ -563,7 +600,8 @@ static void test_cancel(void)
     client_start(&d, LWM2M, FALSE);
     go(&d);
     script(&d, "begin\n" ADD_PROFILE "wait\n");
-    json_decref(sim_post(d.e.sim, "/sim/commands", "{\"class\":\"DEV_CFG\",\"args\":{\"dcu\":\"" DEV_CFG "\"}}"));
+    json_decref(
+        sim_post(d.e.sim, "/sim/commands", "{\"class\":\"DEV_CFG\",\"args\":{\"dcu\":\"" DEV_CFG "\"}}"));
     g_autoptr(GVariant) r =
         e2e_call(&d.e, d.reg, "org.mefclient1.Registration", "Poll", g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);

@@ -4,10 +4,9 @@
 
 #include "tests/lib/e2e-fixture.h"
 
-
-#define TREE_PATH "/org/mefclient1/mo"
-#define REG "/org/mefclient1/registration/mef_2eexample_2ecom"
-#define NODE TREE_PATH "/MEFClientRegCfg/mef_2eexample_2ecom"
+#define TREE_PATH     "/org/mefclient1/mo"
+#define REG           "/org/mefclient1/registration/mef_2eexample_2ecom"
+#define NODE          TREE_PATH "/MEFClientRegCfg/mef_2eexample_2ecom"
 #define ONE_CERT_PROV "{\"commands\":[{\"class\":\"CERT_PROV\"}],\"retryDuration\":\"PT10M\"}"
 
 /* The same client with the bus wide open to it, ready. */
@@ -19,7 +18,8 @@ static void start(struct e2e *g, const char *scenario, const char *config)
     e2e_agent_start_ready(g);
 }
 
-static GVariant *call(struct e2e *g, const char *path, const char *interface, const char *method, GVariant *params)
+static GVariant *call(struct e2e *g, const char *path, const char *interface, const char *method,
+                      GVariant *params)
 {
     GError *error = NULL;
     g_autofree char *full = g_strconcat("org.mefclient1.", interface, NULL);
@@ -79,7 +79,8 @@ static guint reports(struct e2e *g, const char *cid, int *ret_csc)
     size_t i;
     guint n = 0;
 
-    json_array_foreach (list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         if (g_strcmp0(json_string_value(json_object_get(one, "cid")), cid) != 0 ||
             !json_is_true(json_object_get(one, "recorded")))
             continue;
@@ -100,10 +101,9 @@ static char *story(struct e2e *g)
     GString *s = g_string_new(NULL);
     size_t i;
 
-    json_array_foreach (log, i, line)
-        if (json_object_get(line, "request"))
-            g_string_append_printf(s, "%s/%s ", json_string_value(json_object_get(line, "op")),
-                                   json_string_value(json_object_get(line, "suite")));
+    json_array_foreach(log, i, line) if (json_object_get(line, "request"))
+        g_string_append_printf(s, "%s/%s ", json_string_value(json_object_get(line, "op")),
+                               json_string_value(json_object_get(line, "suite")));
     json_decref(log);
     return g_strchomp(g_string_free(s, FALSE));
 }
@@ -118,7 +118,8 @@ static void assert_done(struct e2e *g, const char *job)
     }
 }
 
-/* Issue 2, the main job: register over PSK, CERT_PROV, certificate in the token, report over it, next poll. */
+/* Issue 2, the main job: register over PSK, CERT_PROV, certificate in the token, report over it, next poll.
+ */
 static void test_first_enrolment(void)
 {
     struct e2e g;
@@ -130,10 +131,12 @@ static void test_first_enrolment(void)
     g_assert_cmpstr(node, ==, NODE);
     assert_done(&g, job);
 
-    /* EE-17: the answer names the command, which is retrieved; EE-11: CERT_PROV enrols; EE-16: then an update, over
-     * the new certificate (3.6.2), whose answer says that there is no more; MC-14: nothing after it. */
+    /* EE-17: the answer names the command, which is retrieved; EE-11: CERT_PROV enrols; EE-16: then an
+     * update, over the new certificate (3.6.2), whose answer says that there is no more; MC-14: nothing after
+     * it. */
     g_autofree char *seen = story(&g);
-    g_assert_cmpstr(seen, ==, "create/00AE retrieve/00AE cacerts/00AE csrattrs/00AE simpleenroll/00AE update/C023");
+    g_assert_cmpstr(seen, ==,
+                    "create/00AE retrieve/00AE cacerts/00AE csrattrs/00AE simpleenroll/00AE update/C023");
     g_assert_cmpuint(reports(&g, "c-0001", &csc), ==, 1);
     g_assert_cmpint(csc, ==, 20);
     sim_assert_no_violation(g.sim);
@@ -168,8 +171,8 @@ static void test_first_enrolment(void)
     e2e_down(&g);
 }
 
-/* mef-protocol.md 6 with the classes that are executed by default: DEV_CFG and MO_NODE are answered CLASS_NOT_SUPPORTED, each
- * command once, in one exchange. */
+/* mef-protocol.md 6 with the classes that are executed by default: DEV_CFG and MO_NODE are answered
+ * CLASS_NOT_SUPPORTED, each command once, in one exchange. */
 static void test_worked_example(void)
 {
     struct e2e g;
@@ -178,12 +181,14 @@ static void test_worked_example(void)
 
     start(&g,
           "{\"commands\":[{\"class\":\"CERT_PROV\"},{\"class\":\"DEV_CFG\"},{\"class\":\"MO_NODE\"}],"
-                                      "\"retryDuration\":\"PT24H\"}", NULL);
+          "\"retryDuration\":\"PT24H\"}",
+          NULL);
     add(&g, NULL, &job);
     assert_done(&g, job);
     g_autofree char *seen = story(&g);
     g_assert_cmpstr(seen, ==,
-                    "create/00AE retrieve/00AE cacerts/00AE csrattrs/00AE simpleenroll/00AE update/C023 update/C023 update/C023");
+                    "create/00AE retrieve/00AE cacerts/00AE csrattrs/00AE simpleenroll/00AE update/C023 "
+                    "update/C023 update/C023");
     g_assert_cmpuint(reports(&g, "c-0001", &csc), ==, 1);
     g_assert_cmpint(csc, ==, 20);
     g_assert_cmpuint(reports(&g, "c-0002", &csc), ==, 1);
@@ -195,16 +200,16 @@ static void test_worked_example(void)
     e2e_down(&g);
 }
 
-/* A second stakeholder at the same MEF, with the certificate as pre-provisioned credential: the whole exchange over
- * certificates; EE-01: another order of procedures; MC-52: cmdIDs count per registration. */
+/* A second stakeholder at the same MEF, with the certificate as pre-provisioned credential: the whole
+ * exchange over certificates; EE-01: another order of procedures; MC-52: cmdIDs count per registration. */
 static void test_over_certificates(void)
 {
     struct e2e g;
     g_autofree char *job = NULL, *pem = NULL;
     GVariantBuilder b;
 
-    start(&g,
-          "{\"commands\":[{\"class\":\"DEV_CFG\"},{\"class\":\"CERT_PROV\"}],\"retryDuration\":\"PT1H\"}", NULL);
+    start(&g, "{\"commands\":[{\"class\":\"DEV_CFG\"},{\"class\":\"CERT_PROV\"}],\"retryDuration\":\"PT1H\"}",
+          NULL);
     add(&g, NULL, &job);
     assert_done(&g, job);
     g_autofree char *credential = e2e_get_string(&g, REG, "Registration", "Credential");
@@ -221,14 +226,15 @@ static void test_over_certificates(void)
     g_variant_builder_add(&b, "{sv}", "Name", g_variant_new_string("second"));
     g_autofree char *node2 = NULL, *job2 = NULL;
     g_autoptr(GVariant) v = call(&g, TREE_PATH, "Tree", "AddMefClientRegCfg",
-                                     g_variant_new("(ssa{sv})", E2E_FQDN, "other.example.org", &b));
+                                 g_variant_new("(ssa{sv})", E2E_FQDN, "other.example.org", &b));
     g_variant_get(v, "(oo)", &node2, &job2);
     assert_done(&g, job2);
     g_autofree char *seen = story(&g);
     const char *second = strstr(seen, "create/C023");
     g_assert_nonnull(second);
     g_assert_null(strstr(second, "00AE"));
-    g_autofree char *reg_state = e2e_get_string(&g, "/org/mefclient1/registration/second", "Registration", "State");
+    g_autofree char *reg_state =
+        e2e_get_string(&g, "/org/mefclient1/registration/second", "Registration", "State");
     g_assert_cmpstr(reg_state, ==, "registered");
     sim_assert_no_violation(g.sim);
     e2e_down(&g);
@@ -241,8 +247,10 @@ static void test_import(void)
     g_autofree char *out = NULL, *path = NULL, *text = NULL;
 
     start(&g, ONE_CERT_PROV, NULL);
-    text = g_strdup_printf("{\"format\":1,\"nodes\":[{\"type\":\"authenticationProfile\",\"name\":\"kpm\",\"attrs\":{\"SUID\":10,"
-                           "\"symmKeyID\":\"" E2E_KPM_ID "\"},\"links\":[]},{\"type\":\"MEFClientRegCfg\",\"name\":"
+    text = g_strdup_printf("{\"format\":1,\"nodes\":[{\"type\":\"authenticationProfile\",\"name\":\"kpm\","
+                           "\"attrs\":{\"SUID\":10,"
+                           "\"symmKeyID\":\"" E2E_KPM_ID
+                           "\"},\"links\":[]},{\"type\":\"MEFClientRegCfg\",\"name\":"
                            "\"" E2E_FQDN "\",\"attrs\":{\"fqdn\":\"" E2E_FQDN "\",\"adminFQDN\":\"" E2E_ADMIN
                            "\",\"httpPort\":%u,\"labels\":[\"gateway\",\"site:42\"]},"
                            "\"links\":[\"./DCFG/authenticationProfile/kpm\"]}]}",
@@ -293,14 +301,14 @@ static gboolean polled_twice(struct e2e *g, void *data)
     return e2e_sim_count(g, "retrieve", NULL) >= 2;
 }
 
-/* retryDuration runs out also when the agent was killed meanwhile (MC-15); a shorter one than 5 s becomes 5 s. */
+/* retryDuration runs out also when the agent was killed meanwhile (MC-15); a shorter one than 5 s becomes 5
+ * s. */
 static void test_timer_survives(void)
 {
     struct e2e g;
     g_autofree char *job = NULL;
 
-    start(&g,
-          "{\"commands\":[],\"retryDuration\":\"PT1S\"}", NULL);
+    start(&g, "{\"commands\":[],\"retryDuration\":\"PT1S\"}", NULL);
     add(&g, NULL, &job);
     g_free(job_end(&g, job));
     guint64 next = e2e_get_number(&g, REG, "Registration", "NextPoll");
@@ -328,8 +336,8 @@ static char *delete_node(struct e2e *g, const char *node)
     return job;
 }
 
-/* EE-04 to EE-06: nothing but the de-registration is sent, what came from the registration leaves the token, the Kpm
- * stays. */
+/* EE-04 to EE-06: nothing but the de-registration is sent, what came from the registration leaves the token,
+ * the Kpm stays. */
 static void test_delete(void)
 {
     struct e2e g;
@@ -352,7 +360,8 @@ static void test_delete(void)
     e2e_down(&g);
 }
 
-/* EE-06: a MEF that does not answer is asked again, with the pre-provisioned key; the local part is done at once. */
+/* EE-06: a MEF that does not answer is asked again, with the pre-provisioned key; the local part is done at
+ * once. */
 static void test_delete_unreachable(void)
 {
     struct e2e g;
@@ -360,7 +369,7 @@ static void test_delete_unreachable(void)
 
     start(&g,
           "{\"commands\":[{\"class\":\"CERT_PROV\"}],\"retryDuration\":\"PT10M\","
-                                      "\"faults\":[{\"at\":{\"op\":\"delete\",\"n\":1},\"do\":\"drop\"}]}",
+          "\"faults\":[{\"at\":{\"op\":\"delete\",\"n\":1},\"do\":\"drop\"}]}",
           "[mef]\nbackoff-min=PT1S\n");
     add(&g, NULL, &job);
     g_free(job_end(&g, job));
@@ -375,7 +384,8 @@ static void test_delete_unreachable(void)
     e2e_down(&g);
 }
 
-/* MC-21: what the EST server does wrong is 100, and the exchange goes on with the credential that was there. */
+/* MC-21: what the EST server does wrong is 100, and the exchange goes on with the credential that was there.
+ */
 static void test_est_failures(void)
 {
     static const struct {
@@ -397,8 +407,9 @@ static void test_est_failures(void)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct e2e g;
         g_autofree char *job = NULL;
-        g_autofree char *scenario =
-            g_strdup_printf("{\"commands\":[{\"class\":\"CERT_PROV\"}],\"retryDuration\":\"PT10M\",\"est\":%s}", cases[i].est);
+        g_autofree char *scenario = g_strdup_printf(
+            "{\"commands\":[{\"class\":\"CERT_PROV\"}],\"retryDuration\":\"PT10M\",\"est\":%s}",
+            cases[i].est);
         int csc = 0;
         g_test_message("%s", cases[i].name);
         start(&g, scenario, NULL);
@@ -413,8 +424,8 @@ static void test_est_failures(void)
     }
 }
 
-/* A host's openssl.cnf changes nothing (design.md 4). Its TLS part only: SoftHSM itself uses the default context, so that
- * taking its providers away would break the token and not us (net's own test does that). */
+/* A host's openssl.cnf changes nothing (design.md 4). Its TLS part only: SoftHSM itself uses the default
+ * context, so that taking its providers away would break the token and not us (net's own test does that). */
 static void test_hostile_openssl_conf(void)
 {
     struct e2e g;
@@ -422,11 +433,12 @@ static void test_hostile_openssl_conf(void)
 
     e2e_up(&g, ONE_CERT_PROV);
     g_autofree char *conf = g_build_filename(g.dir, "openssl.cnf", NULL);
-    g_assert_true(g_file_set_contents(conf,
-                                      "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n"
-                                      "[c]\nMinProtocol = TLSv1.3\nCipherString = NULL\nCiphersuites = TLS_AES_256_GCM_SHA384\n"
-                                      "VerifyMode = None\nGroups = P-521\n",
-                                      -1, NULL));
+    g_assert_true(g_file_set_contents(
+        conf,
+        "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n"
+        "[c]\nMinProtocol = TLSv1.3\nCipherString = NULL\nCiphersuites = TLS_AES_256_GCM_SHA384\n"
+        "VerifyMode = None\nGroups = P-521\n",
+        -1, NULL));
     g_ptr_array_add(g.agent_env, g_strconcat("OPENSSL_CONF=", conf, NULL));
     e2e_agent_start_ready(&g);
     add(&g, NULL, &job);
@@ -464,7 +476,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(path, fn) g_test_add_func("/e2e/" path, fn)
-    ADD("exchange/EE-03/EE-11/EE-14/EE-16/EE-17/EE-22/MC-04/MC-09/MC-14/MC-20/DC-03/first-enrolment", test_first_enrolment);
+    ADD("exchange/EE-03/EE-11/EE-14/EE-16/EE-17/EE-22/MC-04/MC-09/MC-14/MC-20/DC-03/first-enrolment",
+        test_first_enrolment);
     ADD("exchange/EE-25/MC-08/MC-53/MC-54/worked-example", test_worked_example);
     ADD("exchange/EE-01/MC-52/over-certificates", test_over_certificates);
     ADD("exchange/EE-02/EE-03/import-registers", test_import);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the outside may not do to us, and how fast we let go: callers without right, a PIN that is wrong, a MEF that never
- * answers. */
+/* What the outside may not do to us, and how fast we let go: callers without right, a PIN that is wrong, a
+ * MEF that never answers. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,19 +9,20 @@
 #include "tests/lib/e2e-fixture.h"
 
 #define TREE_PATH "/org/mefclient1/mo"
-#define REG "/org/mefclient1/registration/mef_2eexample_2ecom"
-#define NODE TREE_PATH "/MEFClientRegCfg/mef_2eexample_2ecom"
+#define REG       "/org/mefclient1/registration/mef_2eexample_2ecom"
+#define NODE      TREE_PATH "/MEFClientRegCfg/mef_2eexample_2ecom"
 
 /* busctl as nobody; its exit status, what it said in *ret_text. */
-static int as_nobody(struct e2e *e, const char *path, const char *interface, const char *member, const char *const *args,
-                     char **ret_text)
+static int as_nobody(struct e2e *e, const char *path, const char *interface, const char *member,
+                     const char *const *args, char **ret_text)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_autofree char *address = g_strconcat("--address=", e->bus_address, NULL), *out = NULL;
     GError *error = NULL;
     int status = 0;
-    const char *const head[] = {"setpriv",       "--reuid=65534", "--regid=65534", "--clear-groups", "busctl", address,
-                                "--verbose=no", "call",          "org.mefclient1", path,            interface, member};
+    const char *const head[] = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busctl",
+                                address,   "--verbose=no",  "call",          "org.mefclient1", path,
+                                interface, member};
 
     for (size_t i = 0; i < G_N_ELEMENTS(head); i++)
         if (strcmp(head[i], "--verbose=no") != 0)
@@ -29,12 +30,14 @@ static int as_nobody(struct e2e *e, const char *path, const char *interface, con
     for (; args && *args; args++)
         g_ptr_array_add(argv, (char *)(guintptr)*args);
     g_ptr_array_add(argv, NULL);
-    g_spawn_sync("/", (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, ret_text, &status, &error);
+    g_spawn_sync("/", (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, ret_text, &status,
+                 &error);
     g_assert_no_error(error);
     return status;
 }
 
-/* Fails closed: no polkit is on this bus, so a user who is not trusted changes nothing. Reading state is open. */
+/* Fails closed: no polkit is on this bus, so a user who is not trusted changes nothing. Reading state is
+ * open. */
 static void test_nobody(void)
 {
     static const struct {
@@ -57,7 +60,9 @@ static void test_nobody(void)
         {"/org/mefclient1", "org.mefclient1.Manager", "Reload", {NULL}},
         {"/org/mefclient1", "org.mefclient1.Manager", "Dump", {"sa{sv}", "", "0"}},
         {"/org/mefclient1", "org.mefclient1.Manager", "CancelJob", {"u", "1"}},
-        {"/org/freedesktop/LogControl1", "org.freedesktop.DBus.Properties", "Set",
+        {"/org/freedesktop/LogControl1",
+         "org.freedesktop.DBus.Properties",
+         "Set",
          {"ssv", "org.freedesktop.LogControl1", "LogLevel", "s", "debug"}},
     };
     struct e2e e;
@@ -105,8 +110,9 @@ static void test_wrong_pin(void)
     e2e_wait_property(&e, "/org/mefclient1", "Manager", "TokenState", "locked");
     e2e_wait_property(&e, "/org/mefclient1", "Manager", "State", "degraded");
     g_assert_cmpint(e2e_agent_stop(&e, NULL), ==, 0);
-    /* Right by now, but the very same file as far as the guard can tell would need the same octets: so the count of tries
-     * is looked at. SoftHSM says in its flags when a try has failed; one more would end in the same state. */
+    /* Right by now, but the very same file as far as the guard can tell would need the same octets: so the
+     * count of tries is looked at. SoftHSM says in its flags when a try has failed; one more would end in the
+     * same state. */
     e2e_agent_start(&e);
     e2e_wait_property(&e, "/org/mefclient1", "Manager", "TokenState", "locked");
     g_autofree char *log = NULL;
@@ -145,13 +151,15 @@ static gboolean accepted(struct e2e *e, void *data)
     return s[1] != NULL;
 }
 
-/* Stop within a second, also while a server is silent in the handshake; then the start goes on where it was. */
+/* Stop within a second, also while a server is silent in the handshake; then the start goes on where it was.
+ */
 static void test_silent_server(void)
 {
     struct e2e e;
     GError *error = NULL;
     gint64 usec = 0;
-    GSocket *s[2] = {g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error), NULL};
+    GSocket *s[2] = {g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error),
+                     NULL};
     g_assert_no_error(error);
     g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
     g_autoptr(GSocketAddress) any = g_inet_socket_address_new(loopback, 0);
@@ -187,8 +195,8 @@ static void test_cancel(void)
     add_at(&e, (guint16)e.sim_port);
     e2e_wait_property(&e, "/org/mefclient1/job/1", "Job", "State", "waiting");
     g_assert_cmpuint(e2e_get_number(&e, "/org/mefclient1", "Manager", "NeedsAttention"), ==, 1);
-    g_autoptr(GVariant) v = e2e_call(&e, "/org/mefclient1/job/1", "org.mefclient1.Job", "Cancel", g_variant_new("(a{sv})", NULL),
-                                     &error);
+    g_autoptr(GVariant) v = e2e_call(&e, "/org/mefclient1/job/1", "org.mefclient1.Job", "Cancel",
+                                     g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     g_assert_nonnull(v);
     e2e_wait_property(&e, "/org/mefclient1/job/1", "Job", "State", "cancelled");

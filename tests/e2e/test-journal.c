@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* DC-05: the story of an exchange in a real systemd-journald, read back by field. The program runs itself again in a
- * mount namespace of its own, in which /run and /etc are private, so that the machine's journal sees nothing. */
+/* DC-05: the story of an exchange in a real systemd-journald, read back by field. The program runs itself
+ * again in a mount namespace of its own, in which /run and /etc are private, so that the machine's journal
+ * sees nothing. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 #include "tests/lib/e2e-fixture.h"
 
-#define JOURNALD "/lib/systemd/systemd-journald"
+#define JOURNALD  "/lib/systemd/systemd-journald"
 #define TREE_PATH "/org/mefclient1/mo"
 
 static GPid journald;
@@ -26,11 +27,13 @@ static gboolean start_journald(void)
     char *argv[] = {(char *)JOURNALD, NULL};
     GError *error = NULL;
 
-    g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL | G_SPAWN_STDOUT_TO_DEV_NULL, NULL,
+    g_spawn_async(NULL, argv, NULL,
+                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL | G_SPAWN_STDOUT_TO_DEV_NULL, NULL,
                   NULL, &journald, &error);
     g_assert_no_error(error);
     gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
-    while (!g_file_test("/run/systemd/journal/socket", G_FILE_TEST_EXISTS) || !has_files("/run/log/journal")) {
+    while (!g_file_test("/run/systemd/journal/socket", G_FILE_TEST_EXISTS) ||
+           !has_files("/run/log/journal")) {
         if (waitpid(journald, NULL, WNOHANG) != 0)
             return FALSE;
         g_assert_cmpint(g_get_monotonic_time(), <, end);
@@ -42,12 +45,21 @@ static gboolean start_journald(void)
 /* Entries of the journal that match, as JSON objects (new reference). */
 static json_t *entries(const char *match)
 {
-    char *argv[] = {(char *)"journalctl", (char *)"-D", (char *)"/run/log/journal", (char *)"-o", (char *)"json",
-                    (char *)"--no-pager", (char *)"-q", (char *)"SYSLOG_IDENTIFIER=mefclient", (char *)match, NULL};
+    char *argv[] = {(char *)"journalctl",
+                    (char *)"-D",
+                    (char *)"/run/log/journal",
+                    (char *)"-o",
+                    (char *)"json",
+                    (char *)"--no-pager",
+                    (char *)"-q",
+                    (char *)"SYSLOG_IDENTIFIER=mefclient",
+                    (char *)match,
+                    NULL};
     g_autofree char *out = NULL;
     GError *error = NULL;
 
-    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, NULL, &error);
+    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL,
+                 NULL, &error);
     g_assert_no_error(error);
     g_auto(GStrv) lines = g_strsplit(out, "\n", -1);
     json_t *all = json_array();
@@ -82,10 +94,10 @@ static const char *field(json_t *entry, const char *name)
 static void set_target(struct e2e *e, const char *target)
 {
     GError *error = NULL;
-    g_autoptr(GVariant) v = e2e_call(e, "/org/freedesktop/LogControl1", "org.freedesktop.DBus.Properties", "Set",
-                                     g_variant_new("(ssv)", "org.freedesktop.LogControl1", "LogTarget",
-                                                   g_variant_new_string(target)),
-                                     &error);
+    g_autoptr(GVariant) v = e2e_call(
+        e, "/org/freedesktop/LogControl1", "org.freedesktop.DBus.Properties", "Set",
+        g_variant_new("(ssv)", "org.freedesktop.LogControl1", "LogTarget", g_variant_new_string(target)),
+        &error);
     g_assert_no_error(error);
     g_assert_nonnull(v);
 }
@@ -93,7 +105,8 @@ static void set_target(struct e2e *e, const char *target)
 static void test_story(void)
 {
     struct e2e e;
-    e2e_up(&e, "{\"commands\":[{\"class\":\"CERT_PROV\"},{\"class\":\"DEV_CFG\"}],\"retryDuration\":\"PT10M\"}");
+    e2e_up(&e,
+           "{\"commands\":[{\"class\":\"CERT_PROV\"},{\"class\":\"DEV_CFG\"}],\"retryDuration\":\"PT10M\"}");
     e2e_agent_start_ready(&e);
     set_target(&e, "journal");
     g_autofree char *reg = e2e_add_mef(&e);
@@ -120,15 +133,15 @@ static void test_story(void)
     json_t *reported = entries_until("MEF_EVENT=COMMAND_REPORTED", 2);
     json_decref(reported);
     all = entries(transaction);
-    static const char *const wanted[] = {"COMMAND_RECEIVED", "ENROLMENT_STEP", "CERTIFICATE_STORED", "CERTIFICATE_PROVEN",
-                                         "COMMAND_REPORTED"};
+    static const char *const wanted[] = {"COMMAND_RECEIVED", "ENROLMENT_STEP", "CERTIFICATE_STORED",
+                                         "CERTIFICATE_PROVEN", "COMMAND_REPORTED"};
     for (size_t w = 0; w < G_N_ELEMENTS(wanted); w++) {
         size_t i, found = 0;
-        json_array_foreach (all, i, one)
-            if (strcmp(field(one, "MEF_EVENT"), wanted[w]) == 0) {
-                found++;
-                g_assert_cmpstr(field(one, "MEF_CMD_ID"), ==, "c-0001");
-            }
+        json_array_foreach(all, i, one) if (strcmp(field(one, "MEF_EVENT"), wanted[w]) == 0)
+        {
+            found++;
+            g_assert_cmpstr(field(one, "MEF_CMD_ID"), ==, "c-0001");
+        }
         g_test_message("%s", wanted[w]);
         g_assert_cmpuint(found, >=, 1);
     }
@@ -160,12 +173,14 @@ static void test_refused_caller(void)
     e2e_up(&e, NULL);
     e2e_agent_start_ready(&e);
     set_target(&e, "journal");
-    g_assert_null(e2e_call(&e, TREE_PATH, "org.mefclient1.Tree", "Import",
-                           g_variant_new("(sa{sv})", "{\"format\":1,\"nodes\":[{\"type\":\"MEFClientRegCfg\",\"name\":\"a\",\"attrs\":"
-                                                     "{\"fqdn\":\"a.example\",\"adminFQDN\":\"b.example\"},\"links\":[\"./DCFG/"
-                                                     "trustAnchorCred/none\"]}]}",
-                                         NULL),
-                           &error));
+    g_assert_null(e2e_call(
+        &e, TREE_PATH, "org.mefclient1.Tree", "Import",
+        g_variant_new("(sa{sv})",
+                      "{\"format\":1,\"nodes\":[{\"type\":\"MEFClientRegCfg\",\"name\":\"a\",\"attrs\":"
+                      "{\"fqdn\":\"a.example\",\"adminFQDN\":\"b.example\"},\"links\":[\"./DCFG/"
+                      "trustAnchorCred/none\"]}]}",
+                      NULL),
+        &error));
     g_assert_nonnull(error);
     json_t *all = entries_until("MEF_EVENT=TREE_REFUSED", 1);
     g_assert_nonnull(strstr(field(json_array_get(all, 0), "MESSAGE"), "./DCFG/trustAnchorCred/none"));
@@ -197,16 +212,19 @@ static int run_inside(int argc, char **argv)
 
 static void test_skipped(void)
 {
-    g_test_skip(g_file_test(JOURNALD, G_FILE_TEST_IS_EXECUTABLE) ? "no mount namespace may be made here (unshare)"
-                                                                 : JOURNALD " is not installed");
+    g_test_skip(g_file_test(JOURNALD, G_FILE_TEST_IS_EXECUTABLE)
+                    ? "no mount namespace may be made here (unshare)"
+                    : JOURNALD " is not installed");
 }
 
 int main(int argc, char **argv)
 {
     static const char script[] =
         "set -e; t=$1; shift; mount -t tmpfs tmpfs /run; mkdir -p /run/systemd/journal /run/log/journal; "
-        "cp -a /etc \"$t/etc\"; grep -Eqx '[0-9a-f]{32}' \"$t/etc/machine-id\" 2>/dev/null || printf '%032x\\n' 7 >\"$t/etc/machine-id\"; "
-        "mkdir -p \"$t/etc/systemd\"; printf '[Journal]\\nStorage=volatile\\nRateLimitIntervalSec=0\\nReadKMsg=no\\n' "
+        "cp -a /etc \"$t/etc\"; grep -Eqx '[0-9a-f]{32}' \"$t/etc/machine-id\" 2>/dev/null || printf "
+        "'%032x\\n' 7 >\"$t/etc/machine-id\"; "
+        "mkdir -p \"$t/etc/systemd\"; printf "
+        "'[Journal]\\nStorage=volatile\\nRateLimitIntervalSec=0\\nReadKMsg=no\\n' "
         ">\"$t/etc/systemd/journald.conf\"; mount --bind \"$t/etc\" /etc; exec \"$@\"";
 
     if (g_getenv("MEF_TEST_INSIDE"))
@@ -214,19 +232,21 @@ int main(int argc, char **argv)
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *dir = g_dir_make_tmp("journal-XXXXXX", NULL);
     const char *how = getuid() == 0 ? "-m" : "-cm";
-    char *probe[] = {(char *)"unshare", (char *)how, (char *)(getuid() == 0 ? "--" : "--keep-caps"), (char *)"mount",
-                     (char *)"-t", (char *)"tmpfs", (char *)"tmpfs", (char *)"/run", NULL};
+    char *probe[] = {(char *)"unshare", (char *)how,    (char *)(getuid() == 0 ? "--" : "--keep-caps"),
+                     (char *)"mount",   (char *)"-t",   (char *)"tmpfs",
+                     (char *)"tmpfs",   (char *)"/run", NULL};
     int status = -1;
     if (!self || !g_file_test(JOURNALD, G_FILE_TEST_IS_EXECUTABLE) ||
-        !g_spawn_sync(NULL, probe, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL, &status,
-                      NULL) ||
+        !g_spawn_sync(NULL, probe, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL,
+                      NULL, &status, NULL) ||
         status != 0) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/e2e/journal/DC-05/story-of-an-exchange", test_skipped);
         return g_test_run();
     }
     (void)g_setenv("MEF_TEST_INSIDE", "1", TRUE);
-    execlp("unshare", "unshare", how, getuid() == 0 ? "--" : "--keep-caps", "sh", "-c", script, "sh", dir, self,
-           argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL, (char *)NULL);
+    execlp("unshare", "unshare", how, getuid() == 0 ? "--" : "--keep-caps", "sh", "-c", script, "sh", dir,
+           self, argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL,
+           (char *)NULL);
     return 99;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* MO_NODE over the wire: the agent with the plugin, a token, a tree on the bus, and a MEF that names its nodes. */
+/* MO_NODE over the wire: the agent with the plugin, a token, a tree on the bus, and a MEF that names its
+ * nodes. */
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -22,18 +23,22 @@ static const char tree[] =
     "{\"format\":1,\"nodes\":["
     "{\"type\":\"MAFClientRegCfg\",\"name\":\"maf1\",\"attrs\":{\"fqdn\":\"maf.example.net\",\"adminFQDN\":"
     "\"admin.example.org\",\"httpPort\":8443},\"links\":[\"" A "ap-11\"]},"
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-11\",\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":[\"00AE\"],"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-11\",\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":["
+    "\"00AE\"],"
     "\"symmKeyID\":\"" KEY_ID "\"},\"links\":[]},"
     "{\"type\":\"registration\",\"name\":\"reg1\",\"attrs\":{\"originatorID\":\"/gw-0042\",\"CSE-ID\":"
     "\"//sp.example.net/in-cse\"},\"links\":[\"" A "ap-12\"]},"
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-12\",\"attrs\":{\"SUID\":12,\"TLSCiphersuites\":[\"00AE\"],"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-12\",\"attrs\":{\"SUID\":12,\"TLSCiphersuites\":["
+    "\"00AE\"],"
     "\"symmKeyID\":\"nobody@psa.example.net\"},\"links\":[]},"
     "{\"type\":\"dataCollection\",\"name\":\"dc1\",\"attrs\":{\"containerPath\":"
     "\"//sp.example.net/in-cse/in-name/c\"},\"links\":[\"" A "ap-43\"]},"
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-43\",\"attrs\":{\"SUID\":43,\"TLSCiphersuites\":[\"C023\"],"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-43\",\"attrs\":{\"SUID\":43,\"TLSCiphersuites\":["
+    "\"C023\"],"
     "\"myCertFingerprint\":\"%s\"},\"links\":[\"./DCFG/trustAnchorCred/ta\"]},"
     "{\"type\":\"trustAnchorCred\",\"name\":\"ta\",\"attrs\":{\"certFingerprint\":"
-    "\"ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU\",\"URI\":\"https://pki.example.org/r.der\"},"
+    "\"ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU\",\"URI\":\"https://pki.example.org/"
+    "r.der\"},"
     "\"links\":[]},"
     "{\"type\":\"authenticationProfile\",\"name\":\"ap-alone\",\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":"
     "[\"00AE\"],\"symmKeyID\":\"" KEY_ID "\"},\"links\":[]}"
@@ -57,8 +62,8 @@ static void start(struct mo *m, const char *config)
     g_autofree char *fingerprint = e2e_make_certificate(&m->e, E2E_SAN);
     g_autofree char *text = g_strdup_printf(tree, fingerprint);
     e2e_agent_start_ready(&m->e);
-    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
-                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    G_GNUC_UNUSED g_autoptr(GVariant) v =
+        e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import", g_variant_new("(sa{sv})", text, NULL), &error);
     g_assert_no_error(error);
     m->reg = e2e_add_mef(&m->e);
     e2e_wait_idle(&m->e, m->reg);
@@ -77,11 +82,11 @@ static int reported(struct e2e *e, const char *cid)
     int csc = 0, n = 0;
     size_t i;
 
-    json_array_foreach (list, i, one)
-        if (g_strcmp0(json_string_value(json_object_get(one, "cid")), cid) == 0) {
-            csc = (int)json_integer_value(json_object_get(one, "csc"));
-            n++;
-        }
+    json_array_foreach(list, i, one) if (g_strcmp0(json_string_value(json_object_get(one, "cid")), cid) == 0)
+    {
+        csc = (int)json_integer_value(json_object_get(one, "csc"));
+        n++;
+    }
     json_decref(list);
     g_assert_cmpint(n, ==, 1);
     return csc;
@@ -93,13 +98,13 @@ static int command(struct mo *m, const char *path, int type, int suid)
     g_autoptr(GError) error = NULL;
     g_autofree char *cid = g_strdup_printf("mo-%u", ++m->serial);
     g_autofree char *obsa = suid ? g_strdup_printf("{\"suid\":%d}", suid) : g_strdup("null");
-    g_autofree char *post =
-        g_strdup_printf("{\"class\":\"MO_NODE\",\"cid\":\"%s\",\"args\":{\"obp\":\"%s\",\"obt\":%d,\"obsa\":%s}}", cid,
-                        path, type, obsa);
+    g_autofree char *post = g_strdup_printf(
+        "{\"class\":\"MO_NODE\",\"cid\":\"%s\",\"args\":{\"obp\":\"%s\",\"obt\":%d,\"obsa\":%s}}", cid, path,
+        type, obsa);
 
     json_decref(sim_post(m->e.sim, "/sim/commands", post));
     G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, m->reg, "org.mefclient1.Registration", "Poll",
-                                     g_variant_new("(a{sv})", NULL), &error);
+                                                   g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     e2e_wait_reports(&m->e, m->serial);
     return reported(&m->e, cid);
@@ -134,12 +139,14 @@ static void test_arguments(void)
     assert_node(&m, PROFILE "ap_2d11", "configured", 303, "MEF_CLIENT_CMD_MO_NODE_UNACCEPTABLE_ARGS");
     g_assert_cmpint(command(&m, A "ap-alone", 1, 11), ==, 304);
     assert_node(&m, PROFILE "ap_2dalone", "inconsistent", 304, "MEF_CLIENT_CMD_MO_NODE_INCONSISTENT_CONFIG");
-    g_autofree char *why = e2e_get_string(&m.e, PROFILE "ap_2dalone", "AuthenticationProfile", "NotReadyReason");
+    g_autofree char *why =
+        e2e_get_string(&m.e, PROFILE "ap_2dalone", "AuthenticationProfile", "NotReadyReason");
     g_assert_nonnull(strstr(why, "MAFClientRegCfg"));
     stop(&m);
 }
 
-/* MC-37, MC-44: what the token holds is tied to the node, by any alias of its path, and stays so over a restart. */
+/* MC-37, MC-44: what the token holds is tied to the node, by any alias of its path, and stays so over a
+ * restart. */
 static void test_local(void)
 {
     struct mo m;
@@ -205,7 +212,7 @@ static guint32 process(struct mo *m, const char *path, guint32 suid, guint32 typ
     if (type)
         g_variant_builder_add(&b, "{sv}", "objectTypeID", g_variant_new_uint32(type));
     G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, path, "org.mefclient1.Node", "Process",
-                                     g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
+                                                   g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
     g_assert_no_error(error);
     g_variant_get(v, "(u&s)", &code, &name);
     g_assert_cmpstr(name, ==, want_name);
@@ -227,7 +234,8 @@ static void test_by_hand(void)
     g_assert_cmpuint(process(&m, MO "/registration/reg1", 11, 0, STATUS("MO_NODE_TYPE_CONFLICT")), ==, 301);
     g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 0, 0, STATUS("MO_NODE_BAD_ARGS")), ==, 302);
     g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 12, 1, STATUS("MO_NODE_UNACCEPTABLE_ARGS")), ==, 303);
-    g_assert_cmpuint(process(&m, PROFILE "ap_2dalone", 11, 0, STATUS("MO_NODE_INCONSISTENT_CONFIG")), ==, 304);
+    g_assert_cmpuint(process(&m, PROFILE "ap_2dalone", 11, 0, STATUS("MO_NODE_INCONSISTENT_CONFIG")), ==,
+                     304);
     g_assert_cmpuint(process(&m, PROFILE "ap_2d12", 12, 0, STATUS("MO_NODE_PROCESSING_FAILED")), ==, 305);
     assert_node(&m, PROFILE "ap_2d12", "failed", 305, STATUS("MO_NODE_PROCESSING_FAILED"));
     g_assert_cmpuint(process(&m, PROFILE "ap_2d11", 11, 1, STATUS("OK")), ==, 20);
@@ -256,7 +264,7 @@ static void test_deleted(void)
     start(&m, NULL);
     g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 20);
     G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m.e, PROFILE "ap_2d11", "org.mefclient1.Node", "Delete",
-                                     g_variant_new("(a{sv})", NULL), &error);
+                                                   g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     g_assert_cmpint(command(&m, A "ap-11", 1, 11), ==, 300);
     g_autofree char *list = e2e_token_list(&m.e);
@@ -273,12 +281,15 @@ static gboolean credential_gone(struct e2e *e, void *path)
 /* Profiles whose key comes from the MEF, one for each kind of parent. */
 static const char key_tree[] =
     "{\"format\":1,\"nodes\":["
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-21\",\"attrs\":{\"SUID\":21,\"TLSCiphersuites\":[\"00AE\"],"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-21\",\"attrs\":{\"SUID\":21,\"TLSCiphersuites\":["
+    "\"00AE\"],"
     "\"keyRegDuration\":\"P7D\"},\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-22\",\"attrs\":{\"SUID\":22,\"TLSCiphersuites\":[\"00AE\"],"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-22\",\"attrs\":{\"SUID\":22,\"TLSCiphersuites\":["
+    "\"00AE\"],"
     "\"keyRegDuration\":\"P30D\",\"keyRegLabels\":[\"saef\",\"gw-0042\"]},"
     "\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-23\",\"attrs\":{\"SUID\":23,\"keyRegDuration\":\"PT1H\"},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-23\",\"attrs\":{\"SUID\":23,\"keyRegDuration\":"
+    "\"PT1H\"},"
     "\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
     "{\"type\":\"MAFClientRegCfg\",\"name\":\"maf2\",\"attrs\":{\"fqdn\":\"maf2.example.net\",\"adminFQDN\":"
     "\"admin.example.org\",\"httpPort\":8443},\"links\":[\"" A "ap-21\"]},"
@@ -290,8 +301,8 @@ static const char key_tree[] =
 static void import(struct mo *m, const char *text)
 {
     g_autoptr(GError) error = NULL;
-    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import",
-                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    G_GNUC_UNUSED g_autoptr(GVariant) v =
+        e2e_call(&m->e, MO, "org.mefclient1.Tree", "Import", g_variant_new("(sa{sv})", text, NULL), &error);
     g_assert_no_error(error);
 }
 
@@ -328,8 +339,10 @@ static void assert_same_keys(struct mo *m, size_t expected)
     g_assert_cmpint(token_new(&params, &t, &error), ==, 0);
     g_assert_cmpint(token_open(t, &error), ==, 0);
     g_assert_cmpuint(json_array_size(list), ==, expected);
-    json_array_foreach (list, i, one) {
-        g_autofree char *label = g_strdup_printf("%s@" E2E_FQDN, json_string_value(json_object_get(one, "ri")));
+    json_array_foreach(list, i, one)
+    {
+        g_autofree char *label =
+            g_strdup_printf("%s@" E2E_FQDN, json_string_value(json_object_get(one, "ri")));
         gsize n;
         g_autofree guchar *value = g_base64_decode(json_string_value(json_object_get(one, "kv")), &n);
         struct secret *mine = NULL;
@@ -348,8 +361,8 @@ static const char *text_of(json_t *o, const char *name)
     return json_string_value(json_object_get(o, name));
 }
 
-/* MC-38, MC-39, MC-42: the request to the letter over a handshake of its own, the key of both sides the same, tied to the
- * node, kept over a restart, gone with the registration. */
+/* MC-38, MC-39, MC-42: the request to the letter over a handshake of its own, the key of both sides the same,
+ * tied to the node, kept over a restart, gone with the registration. */
 static void test_key(void)
 {
     struct mo m;
@@ -364,7 +377,8 @@ static void test_key(void)
 
     json_t *log = sim_log(m.e.sim), *line;
     size_t i, creates = 0;
-    json_array_foreach (log, i, line) {
+    json_array_foreach(log, i, line)
+    {
         if (g_strcmp0(text_of(line, "op"), "create") != 0)
             continue;
         json_t *body = json_loads(text_of(line, "body"), 0, NULL), *skr = json_object_get(body, "sec:skr");
@@ -372,17 +386,19 @@ static void test_key(void)
             json_int_t connection = json_integer_value(json_object_get(line, "connection"));
             size_t on_it = 0, k;
             json_t *other;
-            json_array_foreach (log, k, other)
-                on_it += json_object_get(other, "request") &&
-                         json_integer_value(json_object_get(other, "connection")) == connection;
+            json_array_foreach(log, k, other) on_it +=
+                json_object_get(other, "request") &&
+                json_integer_value(json_object_get(other, "connection")) == connection;
             g_assert_cmpuint(on_it, ==, 1);
             g_assert_null(json_object_get(skr, "kv"));
             g_assert_cmpstr(text_of(skr, "adfq"), ==, E2E_ADMIN);
             static const int suids[] = {22, 21, 23};
-            static const char *const targets[] = {"//sp.example.net/in-cse", "maf2.example.net", "//sp.example.net/in-cse"};
+            static const char *const targets[] = {"//sp.example.net/in-cse", "maf2.example.net",
+                                                  "//sp.example.net/in-cse"};
             g_assert_cmpint(json_integer_value(json_object_get(skr, "suid")), ==, suids[creates]);
             g_assert_cmpuint(json_array_size(json_object_get(skr, "tgis")), ==, 1);
-            g_assert_cmpstr(json_string_value(json_array_get(json_object_get(skr, "tgis"), 0)), ==, targets[creates]);
+            g_assert_cmpstr(json_string_value(json_array_get(json_object_get(skr, "tgis"), 0)), ==,
+                            targets[creates]);
             g_assert_cmpuint(json_array_size(json_object_get(skr, "lbl")), ==, creates == 0 ? 2 : 0);
             creates++;
         }
@@ -392,7 +408,8 @@ static void test_key(void)
     g_assert_cmpuint(creates, ==, 3);
 
     e2e_wait_property(&m.e, PROFILE "ap_2d22", "AuthenticationProfile", "Ready", "true");
-    g_autofree char *credential = e2e_get_string(&m.e, PROFILE "ap_2d22", "AuthenticationProfile", "Credential");
+    g_autofree char *credential =
+        e2e_get_string(&m.e, PROFILE "ap_2d22", "AuthenticationProfile", "Credential");
     g_assert_true(g_str_has_suffix(credential, "_40mef_2eexample_2ecom"));
     g_autofree char *kind = e2e_get_string(&m.e, credential, "Credential", "Kind");
     g_assert_cmpstr(kind, ==, "key");
@@ -406,8 +423,9 @@ static void test_key(void)
     g_assert_cmpuint(mef_keys(&m), ==, 4);
 
     /* V24: they go with the registration; the Kpm and the key of the MAF stay. */
-    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m.e, MO "/MEFClientRegCfg/mef_2eexample_2ecom", "org.mefclient1.Node", "Delete",
-                                     g_variant_new("(a{sv})", NULL), &error);
+    G_GNUC_UNUSED g_autoptr(GVariant) v =
+        e2e_call(&m.e, MO "/MEFClientRegCfg/mef_2eexample_2ecom", "org.mefclient1.Node", "Delete",
+                 g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     e2e_wait(&m.e, "the key to leave the token", credential_gone, credential, 30);
     g_autofree char *list = e2e_token_list(&m.e);
@@ -445,9 +463,8 @@ static void test_key_refused(void)
     import(&m, key_tree);
     guint kept = mef_keys(&m);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree char *fault =
-            g_strdup_printf("{\"at\":{\"op\":\"create\",\"resource\":\"base\"%s},%s}", rows[i].at ? rows[i].at : "",
-                            rows[i].what);
+        g_autofree char *fault = g_strdup_printf("{\"at\":{\"op\":\"create\",\"resource\":\"base\"%s},%s}",
+                                                 rows[i].at ? rows[i].at : "", rows[i].what);
         g_test_message("%s", rows[i].what);
         json_decref(sim_post(m.e.sim, "/sim/faults", fault));
         g_assert_cmpint(command(&m, A "ap-22", 1, 22), ==, rows[i].status);
@@ -474,14 +491,15 @@ static char *pem_of(X509 *x)
 /* One more trust anchor for the registration's profile. */
 static void trust(struct mo *m, const char *pem)
 {
-    static const char *const links[] = {"./DCFG/trustAnchorCred/mef.example.com-ca", "./DCFG/trustAnchorCred/web", NULL};
+    static const char *const links[] = {"./DCFG/trustAnchorCred/mef.example.com-ca",
+                                        "./DCFG/trustAnchorCred/web", NULL};
     g_autoptr(GError) error = NULL;
     GVariantBuilder b;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&b, "{sv}", "Name", g_variant_new_string("web"));
     G_GNUC_UNUSED g_autoptr(GVariant) added = e2e_call(&m->e, MO, "org.mefclient1.Tree", "AddTrustAnchor",
-                                         g_variant_new("(sa{sv})", pem, &b), &error);
+                                                       g_variant_new("(sa{sv})", pem, &b), &error);
     g_assert_no_error(error);
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&b, "{sv}", "mgmtLink", g_variant_new_strv(links, -1));
@@ -492,13 +510,14 @@ static void trust(struct mo *m, const char *pem)
     e2e_wait_property(&m->e, MO "/trustAnchorCred/web", "TrustAnchorCred", "State", "present");
 }
 
-/* MC-45, MC-46: not in the token, fetched from a server that the MEF's CA vouches for, compared, stored as the node's, tied;
- * the second time it is there. */
+/* MC-45, MC-46: not in the token, fetched from a server that the MEF's CA vouches for, compared, stored as
+ * the node's, tied; the second time it is there. */
 static void test_anchor(void)
 {
     struct mo m = {0};
     g_autoptr(GError) error = NULL;
-    static const struct pki_spec root = {.cn = "Application root", .ca = true}, web = {.cn = "Web CA", .ca = true},
+    static const struct pki_spec root = {.cn = "Application root", .ca = true},
+                                 web = {.cn = "Web CA", .ca = true},
                                  server = {.cn = "pki", .san = "DNS:pki.example.org"};
     EVP_PKEY *key = pki_key(NULL), *server_key = pki_key(NULL);
     X509 *anchor = pki_issue(&root, key, NULL, NULL), *web_ca = pki_issue(&web, key, NULL, NULL);
@@ -519,7 +538,8 @@ static void test_anchor(void)
     g_autofree char *ours = e2e_make_certificate(&m.e, E2E_SAN);
     const struct peer_spec spec = {.chain = &chain, .key = &pkcs8, .answer = answer};
     struct peer *p = peer_start(&spec);
-    e2e_configure(&m.e, "[mef]\ncommand-classes=mo-node\n[network]\nresolve=pki.example.org:127.0.0.1 mef.example.com:127.0.0.1\n");
+    e2e_configure(&m.e, "[mef]\ncommand-classes=mo-node\n[network]\nresolve=pki.example.org:127.0.0.1 "
+                        "mef.example.com:127.0.0.1\n");
     e2e_agent_start_ready(&m.e);
     g_autofree char *text = g_strdup_printf(
         "{\"format\":1,\"nodes\":["
@@ -529,8 +549,8 @@ static void test_anchor(void)
         "\"ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU\",\"URI\":"
         "\"https://pki.example.org:%u/root.pem\"},\"links\":[]}]}",
         fingerprint, p->port, p->port);
-    G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&m.e, MO, "org.mefclient1.Tree", "Import",
-                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    G_GNUC_UNUSED g_autoptr(GVariant) v =
+        e2e_call(&m.e, MO, "org.mefclient1.Tree", "Import", g_variant_new("(sa{sv})", text, NULL), &error);
     g_assert_no_error(error);
     m.reg = e2e_add_mef_by_certificate(&m.e, ours);
     e2e_wait_idle(&m.e, m.reg);
@@ -544,7 +564,8 @@ static void test_anchor(void)
     g_assert_cmpint(command(&m, "./DCFG/trustAnchorCred/good", 2, 0), ==, 20);
     assert_node(&m, MO "/trustAnchorCred/good", "ready", 20, "MEF_CLIENT_CMD_OK");
     e2e_wait_property(&m.e, MO "/trustAnchorCred/good", "TrustAnchorCred", "State", "present");
-    g_autofree char *credential = e2e_get_string(&m.e, MO "/trustAnchorCred/good", "TrustAnchorCred", "Credential");
+    g_autofree char *credential =
+        e2e_get_string(&m.e, MO "/trustAnchorCred/good", "TrustAnchorCred", "Credential");
     g_autofree char *kind = e2e_get_string(&m.e, credential, "Credential", "Kind");
     g_assert_cmpstr(kind, ==, "trust-anchor");
     g_assert_cmpint(p->requests, ==, 2);
@@ -555,8 +576,8 @@ static void test_anchor(void)
     bad = e2e_get_string(&m.e, MO "/trustAnchorCred/bad", "TrustAnchorCred", "State");
     g_assert_cmpstr(bad, ==, "absent");
     /* It goes with its node (T15). */
-    G_GNUC_UNUSED g_autoptr(GVariant) gone = e2e_call(&m.e, MO "/trustAnchorCred/good", "org.mefclient1.Node", "Delete",
-                                        g_variant_new("(a{sv})", NULL), &error);
+    G_GNUC_UNUSED g_autoptr(GVariant) gone = e2e_call(&m.e, MO "/trustAnchorCred/good", "org.mefclient1.Node",
+                                                      "Delete", g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
     e2e_wait(&m.e, "the trust anchor to leave the token", credential_gone, credential, 30);
 

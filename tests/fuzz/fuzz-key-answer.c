@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a MEF answers to a key registration, what a server sends for a trust anchor, and what targets come of paths. */
+/* What a MEF answers to a key registration, what a server sends for a trust anchor, and what targets come of
+ * paths. */
 #include "plugin/base/str.h"
 #include "plugin/mef/anchor-fetch.h"
 #include "plugin/mef/key-message.h"
@@ -36,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         FUZZ_CHECK(e.word == MEF_ERROR_SERVER_REJECTED && str_text_valid(e.text, strlen(e.text)));
     key_answer_clear(&a);
-    if (anchor_read(text, size, "ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU", &cert, NULL) == 0)
+    if (anchor_read(text, size, "ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU", &cert, NULL) ==
+        0)
         free(cert.data);
     target(text);
     free(text);

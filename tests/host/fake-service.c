@@ -38,17 +38,17 @@ static const char objects[] =
     "'" R "/mo/dataCollection/x': {'" NODE
     "': {'Name': <'x'>, 'Type': <'dataCollection'>, 'Parent': <objectpath '/'>}},"
     "'" R "/registration/mef1': {'org.mefclient1.Registration': {'Fqdn': <'mef.example.com'>, 'State': "
-          "<'registered'>, "
+    "<'registered'>, "
     "'LastCommand': <objectpath '" R
     "/registration/mef1/command/2'>, 'LastError': <('ServerUnreachable','no route')>}},"
     "'" R
     "/registration/mef1/command/2': {'org.mefclient1.Command': {'Class': <'cert-prov'>, 'Status': <'OK'>, "
     "'TransactionId': <'t-77'>}},"
     "'" R "/job/3': {'org.mefclient1.Job': {'Id': <uint32 3>, 'Operation': <'register'>, 'State': "
-          "<'running'>, 'StepIndex': "
+    "<'running'>, 'StepIndex': "
     "<uint32 1>, 'StepCount': <uint32 2>, 'Step': <'connecting'>}},"
     "'" R "/credential/ab': {'org.mefclient1.Credential': {'Kind': <'certificate'>, 'CredentialId': "
-          "<'cert-1'>, 'Subject': "
+    "<'cert-1'>, 'Subject': "
     "<'CN=gw'>, 'NotAfter': <uint64 1900000000000000>, 'UsedBy': <@ao []>, 'Uri': <'pkcs11:object=gw'>}}},)";
 
 /* What each call is answered with: a body, or an error. `argument`: text that the call's body must hold. */

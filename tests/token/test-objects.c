@@ -266,7 +266,8 @@ static void test_certs(void)
     free(got.data);
     assert_ok(token_find_cert(e.t, print, 32, id, &id_len, NULL, err));
     g_assert_cmpmem(id, id_len, id2, 20);
-    assert_ok(token_delete_cert(e.t, print, "another", &n, err)); /* what has another label is somebody else's */
+    assert_ok(
+        token_delete_cert(e.t, print, "another", &n, err)); /* what has another label is somebody else's */
     g_assert_cmpuint(n, ==, 0);
     assert_ok(token_delete_cert(e.t, print, NULL, &n, err));
     g_assert_cmpuint(n, ==, 1);
@@ -520,8 +521,10 @@ static void test_ruins(void)
     /* Whole, and somebody's, though it has no name. */
     assert_ok(token_generate_p256(e.t, other_id, 20, "x", err));
     CK_ATTRIBUTE unnamed[] = {{CKA_ID, NULL, 0}, {CKA_LABEL, NULL, 0}};
-    g_assert_cmpuint(o.f->C_SetAttributeValue(o.s, other_find(&o, CKO_PUBLIC_KEY, other_id, 20), unnamed, 2), ==, CKR_OK);
-    g_assert_cmpuint(o.f->C_SetAttributeValue(o.s, other_find(&o, CKO_PRIVATE_KEY, other_id, 20), unnamed, 2), ==, CKR_OK);
+    g_assert_cmpuint(o.f->C_SetAttributeValue(o.s, other_find(&o, CKO_PUBLIC_KEY, other_id, 20), unnamed, 2),
+                     ==, CKR_OK);
+    g_assert_cmpuint(o.f->C_SetAttributeValue(o.s, other_find(&o, CKO_PRIVATE_KEY, other_id, 20), unnamed, 2),
+                     ==, CKR_OK);
     assert_ok(token_clear_ruins(e.t, &n, err));
     g_assert_cmpuint(n, ==, 2);
     count_one(e.t, TOKEN_PAIR, 2);

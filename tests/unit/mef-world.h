@@ -72,11 +72,11 @@ struct world {
     bool no_psk;
     int vault_error; /* mef_error_word, 0 = fine */
     unsigned drops, drop_owned;
-    const char *key; /* label of a symmetric key besides the KPM, NULL = none */
-    int key_error;   /* mef_error_word of has_psk and put_anchor, 0 = fine */
+    const char *key;  /* label of a symmetric key besides the KPM, NULL = none */
+    int key_error;    /* mef_error_word of has_psk and put_anchor, 0 = fine */
     GHashTable *keys; /* identifier -> GBytes, of put_key */
     int64_t settled_expires;
-    unsigned opens; /* sessions; each exports 48 octets of its number */
+    unsigned opens;       /* sessions; each exports 48 octets of its number */
     GBytes *local_anchor; /* what find_cert gives; borrowed */
     char *anchor_owner;   /* of the last put_anchor */
     /* tree: the one node that there is, at node->path; NULL = none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The fetch of a trust anchor over the real transport, from a server of another TLS library: the good case, and each
- * thing that can be wrong with it (mo-tree.md 3.8, V19). */
+/* The fetch of a trust anchor over the real transport, from a server of another TLS library: the good case,
+ * and each thing that can be wrong with it (mo-tree.md 3.8, V19). */
 #include <errno.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -55,7 +55,8 @@ static void stop(struct fetch *f)
 
 static char *answer(const char *status, const char *more, const char *body)
 {
-    return g_strdup_printf("HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status, more, strlen(body), body);
+    return g_strdup_printf("HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status, more, strlen(body),
+                           body);
 }
 
 static struct peer_spec spec_of(const struct fetch *f, const char *text)
@@ -64,7 +65,8 @@ static struct peer_spec spec_of(const struct fetch *f, const char *text)
 }
 
 /* What becomes of a fetch from such a server; the path that it was asked for is checked. */
-static int fetch(struct fetch *f, const struct peer_spec *spec, const struct der_list *anchors, struct der *ret)
+static int fetch(struct fetch *f, const struct peer_spec *spec, const struct der_list *anchors,
+                 struct der *ret)
 {
     struct peer *p = peer_start(spec);
     g_autofree char *uri = g_strdup_printf("https://" FQDN ":%u/dir/root.der?a=b", p->port);
@@ -111,7 +113,8 @@ static void test_wrong_content(void)
     start(&f, "DNS:" FQDN, 0, 0);
     g_autofree char *two = g_strconcat(f.pem, f.pem, NULL), *other = pem_of(f.w.ca);
     g_autofree char *large = g_strnfill(64 * 1024 + 1, '\n'), *padded = g_strconcat(f.pem, large, NULL);
-    g_autofree char *key = g_strconcat(f.pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", NULL);
+    g_autofree char *key =
+        g_strconcat(f.pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", NULL);
     const struct {
         const char *status, *more, *body;
     } rows[] = {
@@ -164,14 +167,22 @@ static void test_wrong_server(void)
     start(&f, "DNS:" FQDN, 0, 0);
     g_autofree char *text = answer("200 OK", "", f.pem);
     struct peer_spec spec = spec_of(&f, text);
-    g_assert_cmpint(fetch(&f, &spec, NULL, &got), ==, TRANSPORT_UNTRUSTED); /* the machine does not know this CA */
+    g_assert_cmpint(fetch(&f, &spec, NULL, &got), ==,
+                    TRANSPORT_UNTRUSTED); /* the machine does not know this CA */
     stop(&f);
 }
 
 static void test_wrong_uri(void)
 {
-    static const char *const uris[] = {NULL, "", "http://" FQDN "/x", "coaps://" FQDN "/x", "https:///x",
-                                       "https://me@" FQDN "/x", "https://192.0.2.1/x", "urn:x:y", "x"};
+    static const char *const uris[] = {NULL,
+                                       "",
+                                       "http://" FQDN "/x",
+                                       "coaps://" FQDN "/x",
+                                       "https:///x",
+                                       "https://me@" FQDN "/x",
+                                       "https://192.0.2.1/x",
+                                       "urn:x:y",
+                                       "x"};
     struct fetch f = {0};
     struct der got = {0};
 

@@ -68,21 +68,23 @@ static void test_values(struct fixture *f, const void *data)
     struct config *c = NULL;
     uid_t uids[4];
     size_t n;
-    g_autofree char *long_uri = g_strdup_printf("pkcs11:token=%s;object=x", "abcdefghijklmnopqrstuvwxyz;manufacturer=y"
-                                                                            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
-                                                                            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
-                                                                            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
-                                                                            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
-    g_autofree char *text = g_strdup_printf("# comment\n[client]\nid=//m2m.example.com/gw42\nkind=cse\n"
-                                            "ae-ids=Cone Ctwo\n   Cthree\n"
-                                            "[bus]\ntrusted-uids=0 1000\n"
-                                            "[token]\nuri=%s\n"
-                                            "[network]\nresolve=a.example:127.0.0.1 b.example:[::1]\nconnect-timeout=PT3S\n"
-                                            "[mef]\ndefault-retry=90\nbackoff-max=PT2M\ndefault-ports=yes\n"
-                                            "[policy]\nstatus-table=seed\n[log]\nlevel=debug\ntarget=console\n"
-                                            "[lwm2m]\nendpoint=x\n[server 12]\nuri=coaps://x\n"
-                                            "[vocabulary]\nadminFQDN=afq\n",
-                                            long_uri);
+    g_autofree char *long_uri =
+        g_strdup_printf("pkcs11:token=%s;object=x", "abcdefghijklmnopqrstuvwxyz;manufacturer=y"
+                                                    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+                                                    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+                                                    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+                                                    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
+    g_autofree char *text =
+        g_strdup_printf("# comment\n[client]\nid=//m2m.example.com/gw42\nkind=cse\n"
+                        "ae-ids=Cone Ctwo\n   Cthree\n"
+                        "[bus]\ntrusted-uids=0 1000\n"
+                        "[token]\nuri=%s\n"
+                        "[network]\nresolve=a.example:127.0.0.1 b.example:[::1]\nconnect-timeout=PT3S\n"
+                        "[mef]\ndefault-retry=90\nbackoff-max=PT2M\ndefault-ports=yes\n"
+                        "[policy]\nstatus-table=seed\n[log]\nlevel=debug\ntarget=console\n"
+                        "[lwm2m]\nendpoint=x\n[server 12]\nuri=coaps://x\n"
+                        "[vocabulary]\nadminFQDN=afq\n",
+                        long_uri);
     g_assert_cmpint(load(f, text, &c), ==, 0);
     g_assert_cmpstr(f->warnings->str, ==, "");
     g_assert_cmpuint(c->kind, ==, 1);
@@ -104,7 +106,8 @@ static void test_values(struct fixture *f, const void *data)
 static void test_dropins(struct fixture *f, const void *data)
 {
     struct config *c = NULL;
-    g_autofree char *a = g_build_filename(f->dropins, "10-a.conf", NULL), *b = g_build_filename(f->dropins, "20-b.conf", NULL);
+    g_autofree char *a = g_build_filename(f->dropins, "10-a.conf", NULL),
+                    *b = g_build_filename(f->dropins, "20-b.conf", NULL);
     g_autofree char *other = g_build_filename(f->dropins, "30-c.txt", NULL);
     g_assert_true(g_file_set_contents(a, "[log]\nlevel=err\n[client]\nae-ids=A B\n", -1, NULL));
     g_assert_true(g_file_set_contents(b, "[client]\nae-ids=C\n", -1, NULL));
@@ -132,12 +135,9 @@ static void test_refused(struct fixture *f, const void *data)
         const char *text;
         unsigned line;
     } bad[] = {
-        {"[client]\nkind=router\n", 2},
-        {"\n\n[mef]\ndefault-retry=soon\n", 4},
-        {"[mef]\nbackoff-min=0\n", 2},
-        {"[mef]\ndefault-ports=perhaps\n", 2},
-        {"[log]\nlevel=loud\n", 2},
-        {"[log]\nno equals sign here\n", 2},
+        {"[client]\nkind=router\n", 2}, {"\n\n[mef]\ndefault-retry=soon\n", 4},
+        {"[mef]\nbackoff-min=0\n", 2},  {"[mef]\ndefault-ports=perhaps\n", 2},
+        {"[log]\nlevel=loud\n", 2},     {"[log]\nno equals sign here\n", 2},
         {"[client]\nid=\xff\xfe\n", 2},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -168,7 +168,8 @@ static void test_override(struct fixture *f, const void *data)
 {
     struct config *c = NULL;
     char *options[] = {(char *)"log.level=debug", (char *)"client.nonsense=1", NULL};
-    struct config_override over = {.state_dir = "/srv/state", .bus_address = "unix:path=/x", .options = options};
+    struct config_override over = {
+        .state_dir = "/srv/state", .bus_address = "unix:path=/x", .options = options};
     g_assert_true(g_file_set_contents(f->file, "[log]\nlevel=err\n[paths]\nstate-dir=/a\n", -1, NULL));
     g_assert_cmpint(config_load(f->file, &over, &f->sink, &c, &f->err), ==, 0);
     g_assert_cmpstr(c->state_dir, ==, "/srv/state");
@@ -183,7 +184,8 @@ static void test_override(struct fixture *f, const void *data)
 static void test_print(struct fixture *f, const void *data)
 {
     struct config *c = NULL, *d = NULL;
-    g_assert_cmpint(load(f, "[client]\nid=/x\nae-ids=A B\n[mef]\nbackoff-max=PT90M\n[vocabulary]\nrvi=3\n", &c), ==, 0);
+    g_assert_cmpint(
+        load(f, "[client]\nid=/x\nae-ids=A B\n[mef]\nbackoff-max=PT90M\n[vocabulary]\nrvi=3\n", &c), ==, 0);
     g_autofree char *text = config_print(c);
     g_assert_cmpint(load(f, text, &d), ==, 0);
     g_autofree char *again = config_print(d);

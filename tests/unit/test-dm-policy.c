@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which DEV_CFG may run, and which DM client serves which protocol: tables beside the text (TS-0003 8.3.9.8; interfaces.md
- * 3). */
+/* Which DEV_CFG may run, and which DM client serves which protocol: tables beside the text (TS-0003 8.3.9.8;
+ * interfaces.md 3). */
 #include <errno.h>
 #include <glib.h>
 #include <string.h>
@@ -113,8 +113,8 @@ static void test_sections(void)
 
 static void test_choice(void)
 {
-    static char *const pairs[] = {(char *)"acs.protocol=4", (char *)"acs.bus-name=org.example.Acs", (char *)"mine.bus-name=org.example.Mine",
-                                  (char *)"mine.protocol=3", NULL};
+    static char *const pairs[] = {(char *)"acs.protocol=4", (char *)"acs.bus-name=org.example.Acs",
+                                  (char *)"mine.bus-name=org.example.Mine", (char *)"mine.protocol=3", NULL};
     struct dm_client c;
     g_assert_true(dm_client_find(NULL, 3, &c));
     g_assert_cmpstr(c.bus_name, ==, "org.mefclient1.dm.LwM2M");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every bus interface of the plugin: its table is whole (each changing method names a polkit action), and says
- * the same as the introspection file in dbus/xml, which is what Introspect answers (issue: one XML per interface;
- * interfaces.md 2). */
+/* Every bus interface of the plugin: its table is whole (each changing method names a polkit action), and
+ * says the same as the introspection file in dbus/xml, which is what Introspect answers (issue: one XML per
+ * interface; interfaces.md 2). */
 #include <gio/gio.h>
 #include <string.h>
 
@@ -9,9 +9,10 @@
 
 static const struct bus_interface *all(size_t i)
 {
-    const struct bus_interface *const fixed[] = {&manager_interface,    &tree_interface,    &node_interface,
-                                                 &registration_interface, &command_interface, &token_interface,
-                                                 &credential_interface, &log_interface,     &job_interface};
+    const struct bus_interface *const fixed[] = {
+        &manager_interface,      &tree_interface,    &node_interface,
+        &registration_interface, &command_interface, &token_interface,
+        &credential_interface,   &log_interface,     &job_interface};
     if (i < G_N_ELEMENTS(fixed))
         return fixed[i];
     i -= G_N_ELEMENTS(fixed);
@@ -52,7 +53,10 @@ static char *signature_of(GDBusArgInfo **args)
 
 static const char *emits(enum bus_emits e)
 {
-    return e == BUS_EMITS_TRUE ? "true" : e == BUS_EMITS_INVALIDATES ? "invalidates" : e == BUS_EMITS_CONST ? "const" : "false";
+    return e == BUS_EMITS_TRUE          ? "true"
+           : e == BUS_EMITS_INVALIDATES ? "invalidates"
+           : e == BUS_EMITS_CONST       ? "const"
+                                        : "false";
 }
 
 static GDBusInterfaceInfo *introspect(const struct bus_interface *i, GDBusNodeInfo **node)
@@ -95,7 +99,8 @@ static void compare_rest(const struct bus_interface *i, GDBusInterfaceInfo *info
         g_assert_nonnull(x);
         g_assert_cmpstr(x->signature, ==, p->sig);
         g_assert_cmpint(!!(x->flags & G_DBUS_PROPERTY_INFO_FLAGS_WRITABLE), ==, p->set != NULL);
-        const char *note = g_dbus_annotation_info_lookup(x->annotations, "org.freedesktop.DBus.Property.EmitsChangedSignal");
+        const char *note =
+            g_dbus_annotation_info_lookup(x->annotations, "org.freedesktop.DBus.Property.EmitsChangedSignal");
         g_assert_cmpstr(note ? note : "true", ==, emits(p->emits));
     }
     while (info->properties && info->properties[there])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plugin/mef: DEV_CFG on the wire, with DM sessions that end as a test wants: what is reported, what is asked of the port,
- * and the power that goes at each durable step. */
+/* plugin/mef: DEV_CFG on the wire, with DM sessions that end as a test wants: what is reported, what is asked
+ * of the port, and the power that goes at each durable step. */
 #include <errno.h>
 
 #include "plugin/base/str.h"
@@ -21,7 +21,8 @@ static int port_offered(void *ctx, uint32_t protocol, const struct wait *wait, s
     return s->offered;
 }
 
-static int port_run(void *ctx, const struct dm_request *request, const struct wait *wait, struct mef_error *reterr)
+static int port_run(void *ctx, const struct dm_request *request, const struct wait *wait,
+                    struct mef_error *reterr)
 {
     struct sessions *s = ctx;
     struct mef_error e = {0};
@@ -49,7 +50,8 @@ static struct world *world_with(struct sessions *s)
     return w;
 }
 
-/* MC-22 to MC-25: each answer of the port has its status; what is not offered or not this MEF's begins no session. */
+/* MC-22 to MC-25: each answer of the port has its status; what is not offered or not this MEF's begins no
+ * session. */
 static void test_outcomes(void)
 {
     static const struct {
@@ -82,7 +84,8 @@ static void test_outcomes(void)
     }
 }
 
-static const struct mef_command story_commands[] = {{.cid = "\"c-1\"", .cdsc = DEV_CFG}, {.cid = "\"c-2\"", .cdsc = CERT_PROV}};
+static const struct mef_command story_commands[] = {{.cid = "\"c-1\"", .cdsc = DEV_CFG},
+                                                    {.cid = "\"c-2\"", .cdsc = CERT_PROV}};
 
 /* Runs the story with a cut at step `cut` (0 = none); the number of steps that it took. */
 static unsigned story(unsigned cut, bool before)
@@ -124,8 +127,8 @@ static void test_power(void)
     }
 }
 
-/* mo-tree.md 4.3: the report of a session that ended its own registration goes before the de-registration; nothing is
- * executed or retrieved any more. */
+/* mo-tree.md 4.3: the report of a session that ended its own registration goes before the de-registration;
+ * nothing is executed or retrieved any more. */
 static void test_own_end(void)
 {
     struct sessions s = {.offered = 1, .end = true};

@@ -7,9 +7,9 @@
 #include "tests/unit/mef-world.h"
 #include "policy/fingerprint.h"
 
-#define PATH "./DCFG/authenticationProfile/ap"
+#define PATH                   "./DCFG/authenticationProfile/ap"
 #define ARGS(path, type, more) "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"" path "\",\"obt\":" type more "}}}"
-#define SUID(n) ",\"obsa\":{\"suid\":" n "}"
+#define SUID(n)                ",\"obsa\":{\"suid\":" n "}"
 
 static char path[] = PATH, key_id[] = "km-0042@maf.example.net", fingerprint[FINGERPRINT_NI_LEN];
 static char *const psk_suites[] = {(char *)"00AE", NULL}, *const cert_suites[] = {(char *)"C023", NULL};
@@ -67,8 +67,9 @@ static void test_order(void)
     /* Arguments before the path: the tree is not even asked. */
     g_assert_cmpuint(run(w, ARGS(PATH, "4", SUID("11"))), ==, 42);
     g_assert_cmpuint(run(w, ARGS("", "1", SUID("11"))), ==, 42);
-    g_assert_cmpuint(run(w, "{\"ccid\":3,\"tgid\":\"//other.example.com/x\",\"cmda\":{\"mnca\":{\"obp\":\"" PATH
-                            "\",\"obt\":1,\"obsa\":{\"suid\":11}}}}"),
+    g_assert_cmpuint(run(w,
+                         "{\"ccid\":3,\"tgid\":\"//other.example.com/x\",\"cmda\":{\"mnca\":{\"obp\":\"" PATH
+                         "\",\"obt\":1,\"obsa\":{\"suid\":11}}}}"),
                      ==, 43);
     g_assert_cmpuint(w->resolves, ==, 0);
     g_assert_cmpuint(run(w, ARGS("./DCFG/authenticationProfile/no", "1", "")), ==, 300);
@@ -134,15 +135,21 @@ static void test_certificate(void)
 
 /* ---- keys from the MEF --------------------------------------------------------------------------------- */
 
-#define REL     "9F0C3A5D7E1B42688A90B1C2D3E4F506"
-#define SKR(et) "{\"sec:skr\":{\"ty\":5,\"ri\":\"" REL "\",\"et\":\"" et "\",\"lbl\":[\"gw42-maf\"],\"cr\":\"" WORLD_ID \
-                "\",\"adfq\":\"admin.example.org\",\"suid\":21,\"tgis\":[\"maf.example.com\"]}}"
+#define REL "9F0C3A5D7E1B42688A90B1C2D3E4F506"
+#define SKR(et)                                                                                              \
+    "{\"sec:skr\":{\"ty\":5,\"ri\":\"" REL "\",\"et\":\"" et "\",\"lbl\":[\"gw42-maf\"],\"cr\":\"" WORLD_ID  \
+    "\",\"adfq\":\"admin.example.org\",\"suid\":21,\"tgis\":[\"maf.example.com\"]}}"
 
-static char maf_fqdn[] = "maf.example.com", mef_fqdn[] = WORLD_FQDN, mef_admin[] = WORLD_ADMIN, p90d[] = "P90D";
+static char maf_fqdn[] = "maf.example.com", mef_fqdn[] = WORLD_FQDN, mef_admin[] = WORLD_ADMIN,
+            p90d[] = "P90D";
 static char *const key_labels[] = {(char *)"gw42-maf", NULL};
-static struct mo_snapshot key_parent = {.definition = MGMT_MAF_CLIENT_REG_CFG, .fqdn = maf_fqdn, .http_port = 9443};
-static struct mo_snapshot key_child = {
-    .definition = MGMT_MEF_CLIENT_REG_CFG, .path = path, .fqdn = mef_fqdn, .admin_fqdn = mef_admin, .http_port = 8443};
+static struct mo_snapshot key_parent = {
+    .definition = MGMT_MAF_CLIENT_REG_CFG, .fqdn = maf_fqdn, .http_port = 9443};
+static struct mo_snapshot key_child = {.definition = MGMT_MEF_CLIENT_REG_CFG,
+                                       .path = path,
+                                       .fqdn = mef_fqdn,
+                                       .admin_fqdn = mef_admin,
+                                       .http_port = 8443};
 
 static struct mo_snapshot mef_key_profile(void)
 {
@@ -159,7 +166,8 @@ static struct mo_snapshot mef_key_profile(void)
                                 .n_children = 1};
 }
 
-/* Answers key registrations: codes below 100 are transport outcomes; one after another, the last one for good. */
+/* Answers key registrations: codes below 100 are transport outcomes; one after another, the last one for
+ * good. */
 struct key_script {
     int codes[3];
     unsigned n, creates, deletes;
@@ -204,9 +212,10 @@ static void test_mef_key(void)
             create = world_seen(w, i);
     g_assert_cmpstr(create->to, ==, "//" WORLD_FQDN "/-");
     g_assert_cmpuint(create->ty, ==, 5);
-    g_assert_cmpstr(create->body, ==,
-                    "{\"sec:skr\":{\"et\":\"20260530T080000\",\"lbl\":[\"gw42-maf\"],\"adfq\":\"admin.example.org\","
-                    "\"suid\":21,\"tgis\":[\"maf.example.com\"]}}");
+    g_assert_cmpstr(
+        create->body, ==,
+        "{\"sec:skr\":{\"et\":\"20260530T080000\",\"lbl\":[\"gw42-maf\"],\"adfq\":\"admin.example.org\","
+        "\"suid\":21,\"tgis\":[\"maf.example.com\"]}}");
     g_assert_cmpuint(strlen(create->body), ==, 119);
     g_assert_cmpstr(w->settled_credential, ==, REL "@" WORLD_FQDN);
     g_assert_cmpint(w->settled_expires, >, w->real);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The vectors of mo-tree.md 6 that need no wire, on its example tree: which node an objectPath names, and what
- * the tables say to it. */
+/* The vectors of mo-tree.md 6 that need no wire, on its example tree: which node an objectPath names, and
+ * what the tables say to it. */
 #include "tests/unit/mo-env.h"
 
 #include "policy/mo-node.h"
 
-#define A   "./DCFG/authenticationProfile/"
-#define NF  CMD_STATUS_MO_NODE_NOT_FOUND
-#define TC  CMD_STATUS_MO_NODE_TYPE_CONFLICT
-#define BA  CMD_STATUS_MO_NODE_BAD_ARGS
-#define UA  CMD_STATUS_MO_NODE_UNACCEPTABLE_ARGS
-#define IC  CMD_STATUS_MO_NODE_INCONSISTENT_CONFIG
-#define PF  CMD_STATUS_MO_NODE_PROCESSING_FAILED
+#define A    "./DCFG/authenticationProfile/"
+#define NF   CMD_STATUS_MO_NODE_NOT_FOUND
+#define TC   CMD_STATUS_MO_NODE_TYPE_CONFLICT
+#define BA   CMD_STATUS_MO_NODE_BAD_ARGS
+#define UA   CMD_STATUS_MO_NODE_UNACCEPTABLE_ARGS
+#define IC   CMD_STATUS_MO_NODE_INCONSISTENT_CONFIG
+#define PF   CMD_STATUS_MO_NODE_PROCESSING_FAILED
 #define NONE UINT32_MAX /* no objectTypeSpecificArgs */
 
 struct vector {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mo-tree.md 3.6 over the whole cross product: SUID, parents, child, each attribute, suites, switches. The oracle is the
- * second table of 3.6 ("row by row"), copied as data; the code follows the first one (C1 to C12). */
+/* mo-tree.md 3.6 over the whole cross product: SUID, parents, child, each attribute, suites, switches. The
+ * oracle is the second table of 3.6 ("row by row"), copied as data; the code follows the first one (C1 to
+ * C12). */
 #include <glib.h>
 
 #include "policy/mo-node.h"
@@ -29,12 +30,9 @@ static const struct list {
     bool psk_tls, psk_dtls, cert_tls, cert_dtls;
 } lists[] = {
     {{NULL}, false, false, false, false}, /* absent */
-    {{"00AE"}, true, false, false, false},
-    {{"C0A8"}, false, true, false, false},
-    {{"C023"}, false, false, true, false},
-    {{"C0AE"}, false, false, false, true},
-    {{"00AE", "C0A8"}, true, true, false, false},
-    {{"C023", "C0AE"}, false, false, true, true},
+    {{"00AE"}, true, false, false, false},          {{"C0A8"}, false, true, false, false},
+    {{"C023"}, false, false, true, false},          {{"C0AE"}, false, false, false, true},
+    {{"00AE", "C0A8"}, true, true, false, false},   {{"C023", "C0AE"}, false, false, true, true},
     {{"1301", "C02B"}, false, false, false, false},
 };
 
@@ -132,7 +130,8 @@ static void check(const struct point *p)
         relative(&child, p->child, p->coap), n.n_children = 1;
     int want = oracle(p, &next), got = mo_node_judge(&args, &n, &p->sw, &then, NULL);
     if (want != got || (got == 0 && cases[then] != next))
-        g_error("SUID %u parent %u and %u child %u attributes %x list %zu anchors %d suites %d coap %d: %d, not %d",
+        g_error("SUID %u parent %u and %u child %u attributes %x list %zu anchors %d suites %d coap %d: %d, "
+                "not %d",
                 p->suid, p->parent, p->second_parent, p->child, p->attributes, (size_t)(p->list - lists),
                 (int)p->sw.trust_anchor, (int)p->sw.suites, p->coap, got, want);
 }
@@ -166,7 +165,8 @@ static void test_cross_product(void)
 static void test_order(void)
 {
     static char path[] = "./DCFG/authenticationProfile/ap";
-    static const struct mo_snapshot bad = {.definition = MGMT_AUTHENTICATION_PROFILE, .path = path, .suid = 22};
+    static const struct mo_snapshot bad = {
+        .definition = MGMT_AUTHENTICATION_PROFILE, .path = path, .suid = 22};
     static const struct mo_node_switches sw = {0};
     static const struct {
         const char *path;
@@ -191,7 +191,8 @@ static void test_order(void)
         struct mo_node_args args = {rows[i].path, rows[i].type, rows[i].specific, rows[i].suid};
         enum mo_node_case then;
         struct mef_error err = {0};
-        g_assert_cmpint(mo_node_judge(&args, rows[i].node ? &bad : NULL, &sw, &then, &err), ==, rows[i].status);
+        g_assert_cmpint(mo_node_judge(&args, rows[i].node ? &bad : NULL, &sw, &then, &err), ==,
+                        rows[i].status);
         g_assert_true(g_str_has_prefix(err.text, rows[i].row));
     }
 }
@@ -229,7 +230,9 @@ static void test_targets(void)
         char *value = (char *)(uintptr_t)rows[i].value, target[LIMIT_M2M_ID + 1];
         struct mo_snapshot parent = {.definition = rows[i].parent};
         struct mo_snapshot n = {.path = path, .parents = &parent, .n_parents = rows[i].parent ? 1 : 0};
-        *(rows[i].parent == REG ? &parent.cse_id : rows[i].parent == DC ? &parent.container_path : &parent.fqdn) = value;
+        *(rows[i].parent == REG  ? &parent.cse_id
+          : rows[i].parent == DC ? &parent.container_path
+                                 : &parent.fqdn) = value;
         g_test_message("row %zu", i);
         int r = mo_node_target(&n, rows[i].sp, target, NULL);
         g_assert_cmpint(r == 0, ==, rows[i].target != NULL);
