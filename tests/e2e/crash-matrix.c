@@ -186,6 +186,15 @@ static void run_matrix(struct matrix *m)
     }
 }
 
+static void clear_matrix(struct matrix *m)
+{
+    g_ptr_array_unref(m->jobs);
+    for (size_t i = 0; i < N_POINTS; i++) {
+        g_string_free(m->result[i].detail, TRUE);
+        g_string_free(m->result[i].noise, TRUE);
+    }
+}
+
 static int print_matrix(const struct matrix *m)
 {
     size_t n = 0;
@@ -247,5 +256,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--story") == 0)
         return tell_story(argv[2]);
     run_matrix(&m);
-    return argc == 1 || strcmp(argv[1], "--lines") == 0 ? print_matrix(&m) : test_matrix(&m, argc, argv);
+    int r = argc == 1 || strcmp(argv[1], "--lines") == 0 ? print_matrix(&m) : test_matrix(&m, argc, argv);
+    clear_matrix(&m);
+    return r;
 }
