@@ -197,6 +197,9 @@ GVariant *e2e_get(struct e2e *e, const char *path, const char *interface, const 
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *full = g_strconcat(PREFIX, interface, NULL);
+    /* A path that was read from an agent that has just died is "". */
+    if (!g_variant_is_object_path(path))
+        return NULL;
     g_autoptr(GVariant) reply = e2e_call(e, path, "org.freedesktop.DBus.Properties", "Get",
                                          g_variant_new("(ss)", full, name), &error);
     GVariant *value = NULL;
