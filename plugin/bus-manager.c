@@ -19,14 +19,6 @@ enum manager_property {
     MANAGER_TOKEN_STATE,
 };
 
-static const char *const features[] = {"est", "http", "json", "pkcs11"};
-
-static const char *state_word(enum engine_state s)
-{
-    static const char *const words[] = {"starting", "ready", "degraded", "stopping"};
-    return words[s];
-}
-
 static void write_attention(struct engine *e, struct bus_writer *w)
 {
     bus_write_open(w);
@@ -51,12 +43,12 @@ static int get_manager(void *object, const struct bus_property *p, struct bus_wr
         break;
     case MANAGER_FEATURES:
         bus_write_open(w);
-        for (size_t i = 0; i < ELEMENTS(features); i++)
-            bus_write_s(w, features[i]);
+        for (const char *const *f = engine_features; *f; f++)
+            bus_write_s(w, *f);
         bus_write_close(w);
         break;
     case MANAGER_STATE:
-        bus_write_s(w, state_word(e->state));
+        bus_write_s(w, engine_state_word(e->state));
         break;
     case MANAGER_NEEDS_ATTENTION:
         bus_write_b(w, e->attention != NULL);
@@ -155,9 +147,9 @@ static json_t *dump_manager(struct engine *e)
         (void)json_array_append_new(
             attention, json_pack("{s:s, s:s, s:s}", "reason", a->reason, "node", a->node, "text", a->text));
     return json_pack("{s:s, s:s, s:s, s:I, s:i, s:o}", "version", PACKAGE_VERSION, "state",
-                     state_word(e->state), "token", token_state_name(token_state(e->token)), "generation",
-                     (json_int_t)mo_tree_generation(e->tree), "nodes", (int)mo_tree_count(e->tree),
-                     "attention", attention);
+                     engine_state_word(e->state), "token", token_state_name(token_state(e->token)),
+                     "generation", (json_int_t)mo_tree_generation(e->tree), "nodes",
+                     (int)mo_tree_count(e->tree), "attention", attention);
 }
 
 static json_t *dump_config(struct engine *e)

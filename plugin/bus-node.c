@@ -390,22 +390,14 @@ static int get_attribute(void *object, const struct bus_property *p, struct bus_
     }
 #define COMMON ATTR("ExpirationTime", "t", MO_EXPIRATION_TIME), ATTR("Labels", "as", MO_LABELS)
 
-static const struct bus_property mef_properties[] = {ATTR("Fqdn", "s", MO_FQDN),
-                                                     ATTR("AdminFQDN", "s", MO_ADMIN_FQDN),
-                                                     ATTR("HttpPort", "q", MO_HTTP_PORT),
-                                                     ATTR("CoapPort", "q", MO_COAP_PORT),
-                                                     ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT),
-                                                     COMMON,
-                                                     ATTR("Registration", "o", SPECIAL_REGISTRATION),
-                                                     {NULL}};
-static const struct bus_property maf_properties[] = {ATTR("Fqdn", "s", MO_FQDN),
-                                                     ATTR("AdminFQDN", "s", MO_ADMIN_FQDN),
-                                                     ATTR("HttpPort", "q", MO_HTTP_PORT),
-                                                     ATTR("CoapPort", "q", MO_COAP_PORT),
-                                                     ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT),
-                                                     COMMON,
-                                                     ATTR("Registration", "o", SPECIAL_REGISTRATION),
-                                                     {NULL}};
+static const struct bus_property reg_cfg_properties[] = {ATTR("Fqdn", "s", MO_FQDN),
+                                                         ATTR("AdminFQDN", "s", MO_ADMIN_FQDN),
+                                                         ATTR("HttpPort", "q", MO_HTTP_PORT),
+                                                         ATTR("CoapPort", "q", MO_COAP_PORT),
+                                                         ATTR("WebsocketPort", "q", MO_WEBSOCKET_PORT),
+                                                         COMMON,
+                                                         ATTR("Registration", "o", SPECIAL_REGISTRATION),
+                                                         {NULL}};
 static const struct bus_property profile_properties[] = {
     ATTR("SUID", "u", MO_SUID),
     ATTR("TLSCiphersuites", "as", MO_TLS_CIPHERSUITES),
@@ -477,8 +469,8 @@ static const struct bus_interface typed[MO_TYPE_MAX_] = {
     [MO_TRUST_ANCHOR_CRED] = {.name = BUS_INTERFACE("TrustAnchorCred"),
                               .methods = anchor_methods,
                               .properties = anchor_properties},
-    [MO_MAF_CLIENT_REG_CFG] = {.name = BUS_INTERFACE("MAFClientRegCfg"), .properties = maf_properties},
-    [MO_MEF_CLIENT_REG_CFG] = {.name = BUS_INTERFACE("MEFClientRegCfg"), .properties = mef_properties},
+    [MO_MAF_CLIENT_REG_CFG] = {.name = BUS_INTERFACE("MAFClientRegCfg"), .properties = reg_cfg_properties},
+    [MO_MEF_CLIENT_REG_CFG] = {.name = BUS_INTERFACE("MEFClientRegCfg"), .properties = reg_cfg_properties},
 };
 
 const struct bus_interface *node_typed_interface(enum mo_type type)

@@ -86,6 +86,7 @@ struct engine {
 };
 
 /* engine.c */
+const char *engine_state_word(enum engine_state s); /* of Manager.State */
 extern const struct clock_port engine_clock;
 void engine_update_state(struct engine *e);
 /* Who asks for a change that a person can see in NeedsAttention; text NULL settles it. */

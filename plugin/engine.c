@@ -21,6 +21,8 @@
 
 #define DISPATCH_TURNS 64 /* then the host's other work has its turn */
 
+const char *const engine_features[] = {"est", "http", "json", "pkcs11", NULL};
+
 /* ---- small services --------------------------------------------------------------------------------- */
 
 static int64_t clock_realtime(void *ctx)
@@ -63,7 +65,7 @@ static void tell_host(struct engine *e, int level, const struct mef_error *err)
 
 /* ---- state and attention ---------------------------------------------------------------------------- */
 
-static const char *state_word(enum engine_state s)
+const char *engine_state_word(enum engine_state s)
 {
     static const char *const words[] = {"starting", "ready", "degraded", "stopping"};
     return words[s];
@@ -88,7 +90,7 @@ void engine_update_state(struct engine *e)
         bus_changed(e->manager, manager_interface.name, "State");
     if (e->host->status) {
         char text[128];
-        (void)snprintf(text, sizeof text, "%s: bus %s, token %s", state_word(now),
+        (void)snprintf(text, sizeof text, "%s: bus %s, token %s", engine_state_word(now),
                        e->bus && bus_connected(e->bus) ? "connected" : "absent",
                        e->token ? token_state_name(token_state(e->token)) : "absent");
         e->host->status(e->host->ctx, text);

@@ -11,6 +11,9 @@
 
 struct engine;
 
+/* What is built in, for describe() and Manager.Features; NULL-terminated. */
+extern const char *const engine_features[];
+
 struct engine_host { /* the host's table, copied; NULL = not given */
     uint32_t flags;
     void *ctx;

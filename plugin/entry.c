@@ -33,15 +33,13 @@ struct plugin {
     int stop_result;
 };
 
-static const char *const features[] = {"est", "pkcs11", "http", "json", NULL};
-
 static const struct mefplug_info info = {
     .size = sizeof info,
     .abi_minor = MEFPLUG_ABI_MINOR,
     .name = "mefclient",
     .version = PACKAGE_VERSION,
     .profile = "oneM2M MEF Client (TS-0003 8.3, TS-0032)",
-    .features = features,
+    .features = engine_features,
 };
 
 static struct plugin *self(const struct mefplug *m)
