@@ -31,6 +31,7 @@ include tests/e2e/dm.mk
 include tests/e2e/mo-node.mk
 include tests/e2e/crash.mk
 include tests/e2e/faults.mk
+include tests/bench/local.mk
 include tests/fuzz/base.mk
 include tests/fuzz/bus.mk
 include tests/fuzz/mo.mk
@@ -38,5 +39,5 @@ include tests/fuzz/cert.mk
 include tests/fuzz/mef.mk
 include tests/fuzz/root.mk
 endif
-EXTRA_PROGRAMS = $(FUZZ_TARGETS)
+EXTRA_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(check_PROGRAMS)

@@ -2,12 +2,14 @@
 /* mefctl as a process against a fake service on a private bus: each command, each exit code. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdbool.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #include "tests/host/fake-service.h"
 
@@ -280,24 +282,34 @@ static void test_progress_bar(void)
 {
     GString *seen = g_string_new(NULL);
     char chunk[512];
-    int terminal, status;
+    int terminal, other_end, status;
     ssize_t n;
-    pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+    pid_t pid;
 
-    if (pid == 0) {
-        execl(MEFCTL, MEFCTL, "--bus", g_test_dbus_get_bus_address(bus), "add", "ok.example.com",
-              "admin.example.com", NULL);
-        _exit(127);
-    }
-    if (pid < 0) {
+    /* We keep the other end open too: when the last one closes, the kernel may drop what was not read yet. */
+    if (openpty(&terminal, &other_end, NULL, NULL, NULL) != 0) {
         g_test_skip("no pseudo terminal can be had here (/dev/pts)");
         g_string_free(seen, TRUE);
         return;
     }
-    while ((n = read(terminal, chunk, sizeof(chunk))) > 0)
+    pid = fork();
+    if (pid == 0) {
+        if (login_tty(other_end) == 0)
+            execl(MEFCTL, MEFCTL, "--bus", g_test_dbus_get_bus_address(bus), "add", "ok.example.com",
+                  "admin.example.com", NULL);
+        _exit(127);
+    }
+    g_assert_cmpint(pid, >, 0);
+    while (!strstr(seen->str, "Registered: /org/mefclient1/mo/x")) {
+        struct pollfd p = {.fd = terminal, .events = POLLIN};
+
+        if (poll(&p, 1, 60000) != 1 || (n = read(terminal, chunk, sizeof(chunk))) <= 0)
+            break;
         g_string_append_len(seen, chunk, n);
-    close(terminal);
+    }
+    close(other_end);
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    close(terminal);
     g_assert_cmpint(WEXITSTATUS(status), ==, 0);
     g_assert_true(holds(seen->str, "[######..................] register 1/4 connecting"));
     g_assert_true(holds(seen->str, "\r\033[K"));

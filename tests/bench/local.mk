@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The figures: `make bench`. A program prints one line a figure; none of this is run by `check`, since time is no test.
+EXTRA_DIST += tests/bench/run
+include tests/bench/net.mk
+include tests/bench/bus.mk
+# Built by `check` too, so that they keep building.
+EXTRA_PROGRAMS += $(BENCH_TARGETS)
+check-programs: $(BENCH_TARGETS)
+bench: $(BENCH_TARGETS) mef-agent plugin/mefclient.la mefctl tests/sim/mef-sim tests/lib/token-tool
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(top_srcdir)/tests/bench/run $(BENCH_TARGETS)
