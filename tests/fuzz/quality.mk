@@ -9,3 +9,9 @@ tests_fuzz_test_fuzz_CFLAGS = $(TEST_CFLAGS) -DFUZZ_TARGETS="\"$(FUZZ_TARGETS)\"
 tests_fuzz_test_fuzz_LDADD = $(GLIB_LIBS)
 endif
 endif
+
+# Ten minutes of CPU for each of them, which is hours: not a test of every day.
+fuzz-long:
+	@$(SHELL) $(top_srcdir)/tests/fuzz/long '$(abs_top_srcdir)' '$(abs_top_builddir)/sub/fuzz' $(FUZZ_TARGETS)
+.PHONY: fuzz-long
+EXTRA_DIST += tests/fuzz/long
