@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The misbehaving module of shim.h. Thread: any; the control block is atomic. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <p11-kit/pkcs11.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/token/shim.h"
@@ -12,6 +15,7 @@
 EXPORT extern struct shim_control shim_control;
 struct shim_control shim_control;
 
+static struct shim_control *control = &shim_control;
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST list;
 static atomic_ulong session_epoch; /* epoch in which the last session was opened */
@@ -19,7 +23,7 @@ static atomic_ulong session_epoch; /* epoch in which the last session was opened
 /* What a call does before it is forwarded; CKR_OK = forward. */
 static CK_RV before(enum shim_function f)
 {
-    struct shim_control *c = &shim_control;
+    struct shim_control *c = control;
     unsigned n = atomic_fetch_add(&c->count[f], 1) + 1, at = atomic_load(&c->fail_at[f]);
 
     if (atomic_load(&c->hang_fd) > 0 && atomic_load(&c->hang_in) == (int)f) {
@@ -35,9 +39,9 @@ static CK_RV before(enum shim_function f)
 
 static CK_RV in_session(enum shim_function f)
 {
-    if (atomic_load(&shim_control.removed))
+    if (atomic_load(&control->removed))
         return CKR_DEVICE_REMOVED;
-    if (atomic_load(&session_epoch) != atomic_load(&shim_control.epoch))
+    if (atomic_load(&session_epoch) != atomic_load(&control->epoch))
         return CKR_SESSION_HANDLE_INVALID;
     return before(f);
 }
@@ -55,7 +59,7 @@ static CK_RV shim_GetSlotList(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 
     if (rv != CKR_OK)
         return rv;
-    if (atomic_load(&shim_control.removed)) {
+    if (atomic_load(&control->removed)) {
         *n = 0;
         return CKR_OK;
     }
@@ -67,10 +71,10 @@ static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     CK_RV rv = before(SHIM_GetTokenInfo);
 
     if (rv == CKR_OK)
-        rv = atomic_load(&shim_control.removed) ? CKR_TOKEN_NOT_PRESENT : real->C_GetTokenInfo(slot, info);
+        rv = atomic_load(&control->removed) ? CKR_TOKEN_NOT_PRESENT : real->C_GetTokenInfo(slot, info);
     if (rv == CKR_OK) {
-        info->flags |= atomic_load(&shim_control.flags_set);
-        info->flags &= ~atomic_load(&shim_control.flags_clear);
+        info->flags |= atomic_load(&control->flags_set);
+        info->flags &= ~atomic_load(&control->flags_clear);
     }
     return rv;
 }
@@ -81,14 +85,44 @@ static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOT
     CK_RV rv = before(SHIM_OpenSession);
 
     if (rv == CKR_OK)
-        rv = atomic_load(&shim_control.removed) ? CKR_TOKEN_NOT_PRESENT
-                                                : real->C_OpenSession(slot, flags, app, notify, s);
-    if (rv == CKR_OK)
-        atomic_store(&session_epoch, atomic_load(&shim_control.epoch));
+        rv = atomic_load(&control->removed) ? CKR_TOKEN_NOT_PRESENT
+                                            : real->C_OpenSession(slot, flags, app, notify, s);
+    if (rv == CKR_OK) {
+        atomic_store(&session_epoch, atomic_load(&control->epoch));
+        atomic_fetch_add(&control->sessions, 1);
+    }
     return rv;
 }
 
-FORWARD(CloseSession, before, (CK_SESSION_HANDLE s), (s))
+static CK_RV shim_CloseSession(CK_SESSION_HANDLE s)
+{
+    CK_RV rv = before(SHIM_CloseSession);
+
+    if (rv == CKR_OK)
+        rv = real->C_CloseSession(s);
+    if (rv == CKR_OK)
+        atomic_fetch_sub(&control->sessions, 1);
+    return rv;
+}
+
+static CK_RV shim_CloseAllSessions(CK_SLOT_ID slot)
+{
+    CK_RV rv = real->C_CloseAllSessions(slot);
+
+    if (rv == CKR_OK)
+        atomic_store(&control->sessions, 0);
+    return rv;
+}
+
+static CK_RV shim_Finalize(void *reserved)
+{
+    CK_RV rv = real->C_Finalize(reserved);
+
+    if (rv == CKR_OK)
+        atomic_store(&control->sessions, 0);
+    return rv;
+}
+
 FORWARD(GetSessionInfo, in_session, (CK_SESSION_HANDLE s, CK_SESSION_INFO *i), (s, i))
 FORWARD(Login, in_session, (CK_SESSION_HANDLE s, CK_USER_TYPE u, CK_BYTE *pin, CK_ULONG n), (s, u, pin, n))
 FORWARD(FindObjectsInit, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n), (s, a, n))
@@ -107,6 +141,26 @@ FORWARD(SignInit, in_session, (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_H
 FORWARD(Sign, in_session, (CK_SESSION_HANDLE s, CK_BYTE *d, CK_ULONG n, CK_BYTE *sig, CK_ULONG *len),
         (s, d, n, sig, len))
 
+/* The control block of another process, if there is one. */
+static CK_RV find_control(void)
+{
+    const char *path = getenv(SHIM_FILE);
+    void *map = MAP_FAILED;
+    int fd;
+
+    if (!path)
+        return CKR_OK;
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd >= 0) {
+        map = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        close(fd);
+    }
+    if (map == MAP_FAILED)
+        return CKR_GENERAL_ERROR;
+    control = map;
+    return CKR_OK;
+}
+
 EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret);
 EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 {
@@ -115,10 +169,12 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
         CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;
         if (lib)
             *(void **)&get = dlsym(lib, "C_GetFunctionList");
-        if (!get || get(&real) != CKR_OK)
+        if (find_control() != CKR_OK || !get || get(&real) != CKR_OK)
             return CKR_GENERAL_ERROR;
         list = *real;
         list.C_GetFunctionList = C_GetFunctionList;
+        list.C_CloseAllSessions = shim_CloseAllSessions;
+        list.C_Finalize = shim_Finalize;
 #define X(name) list.C_##name = shim_##name;
         SHIM_FUNCTIONS
 #undef X
