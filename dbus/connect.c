@@ -153,6 +153,7 @@ static void connection_drop(struct bus *b)
     DBusConnection *c = TAKE_PTR(b->c);
 
     b->generation++;
+    bus_told_forget(b);
     if (!c)
         return;
     glue_detach(TAKE_PTR(b->glue));

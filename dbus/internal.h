@@ -64,6 +64,9 @@ struct bus_object {
     void *data;
     uint64_t *dirty; /* a bit for each property, counted over all interfaces */
     size_t n_dirty;  /* words */
+    /* For each property the digest of the value that a signal has told last, 0 = none on this connection. Who
+     * notes a change need not know whether there is one: what was told is not told again. */
+    uint64_t *told;
 };
 
 /* Something that the wire has not been told. */
@@ -142,6 +145,7 @@ int bus_send(struct bus *b, DBusMessage *m);
 /* object.c */
 void bus_flush(struct bus *b);
 void bus_pending_drop(struct bus *b);
+void bus_told_forget(struct bus *b); /* on the loss of a connection */
 struct bus_object *bus_object_ref(struct bus_object *o);
 void bus_object_unref(struct bus_object *o);
 const struct bus_interface *bus_object_interface(const struct bus_object *o, const char *name);
@@ -149,11 +153,11 @@ const struct bus_interface *bus_object_interface(const struct bus_object *o, con
 size_t bus_object_index(const struct bus *b, const char *path, bool *ret_found);
 bool bus_below(const char *path, const char *prefix); /* prefix "/" or without a slash at its end */
 
-/* standard.c: GetAll-like contents, and the interfaces of the D-Bus specification. */
-void bus_write_property(struct bus_writer *w, struct bus_object *o, const struct bus_property *p); /* {sv} */
-void bus_write_properties(struct bus_writer *w, struct bus_object *o,
-                          const struct bus_interface *i);              /* a{sv} */
-void bus_write_interfaces(struct bus_writer *w, struct bus_object *o); /* a{sa{sv}} */
+/* standard.c: GetAll-like contents, and the interfaces of the D-Bus specification. `told`: takes the digests
+ * of the values (one, or all of the object), may be NULL. */
+void bus_write_property(struct bus_writer *w, struct bus_object *o, const struct bus_property *p,
+                        uint64_t *told);                                               /* {sv} */
+void bus_write_interfaces(struct bus_writer *w, struct bus_object *o, uint64_t *told); /* a{sa{sv}} */
 bool bus_standard_call(struct bus_call *c, const char *interface, const char *member);
 
 /* introspect.c */

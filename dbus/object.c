@@ -63,6 +63,7 @@ void bus_object_unref(struct bus_object *o)
     if (!o || --o->refs > 0)
         return;
     free(o->dirty);
+    free(o->told);
     free(o->path);
     free(o);
 }
@@ -142,6 +143,12 @@ static size_t property_count(const struct bus_object *o)
     return n;
 }
 
+void bus_told_forget(struct bus *b)
+{
+    for (size_t i = 0; i < b->n_objects; i++)
+        memset(b->object[i]->told, 0, property_count(b->object[i]) * sizeof *b->object[i]->told);
+}
+
 static bool dirty_test(const struct bus_object *o, size_t bit)
 {
     return o->dirty[bit / 64] >> (bit % 64) & 1;
@@ -182,34 +189,71 @@ static void send_signal(struct bus *b, DBusMessage *m, int r)
     dbus_message_unref(m);
 }
 
+/* Whether the value is another one than was told last. */
+static bool is_news(struct bus_object *o, const struct bus_property *p, uint64_t told)
+{
+    DBusMessage *scratch = told ? dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL) : NULL;
+    struct bus_writer w;
+    uint64_t now = 0;
+
+    if (!scratch)
+        return true;
+    bus_writer_begin(&w, scratch, "a{sv}");
+    bus_write_open(&w);
+    bus_write_property(&w, o, p, &now);
+    bus_write_close(&w);
+    (void)bus_writer_end(&w);
+    dbus_message_unref(scratch);
+    return now != told;
+}
+
+/* Those of `first` and the following that are dirty and no news are so no more; whether any are left. */
+static bool sift(struct bus_object *o, const struct bus_interface *f, size_t first)
+{
+    bool any = false;
+    size_t bit = first;
+
+    for (const struct bus_property *p = f->properties; p && p->name; p++, bit++) {
+        if (!dirty_test(o, bit))
+            continue;
+        if (is_news(o, p, o->told[bit]))
+            any = true;
+        else
+            o->dirty[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+    }
+    return any;
+}
+
 /* One PropertiesChanged for each interface with changes. */
 static void send_changed(struct bus *b, struct bus_object *o)
 {
-    size_t bit = 0;
+    size_t next = 0;
 
     for (size_t i = 0; o->interfaces[i]; i++) {
         const struct bus_interface *f = o->interfaces[i];
-        size_t first = bit;
-        bool any = false;
-        for (const struct bus_property *p = f->properties; p && p->name; p++, bit++)
-            any |= dirty_test(o, bit);
-        DBusMessage *m =
-            any ? dbus_message_new_signal(o->path, DBUS_INTERFACE_PROPERTIES, "PropertiesChanged") : NULL;
+        size_t first = next;
+        for (const struct bus_property *p = f->properties; p && p->name; p++)
+            next++;
+        DBusMessage *m = sift(o, f, first) ? dbus_message_new_signal(o->path, DBUS_INTERFACE_PROPERTIES,
+                                                                     "PropertiesChanged")
+                                           : NULL;
         if (!m)
             continue;
         struct bus_writer w;
         bus_writer_begin(&w, m, "sa{sv}as");
         bus_write_s(&w, f->name);
         for (int invalid = 0; invalid <= 1; invalid++) {
-            bit = first;
+            size_t bit = first;
             bus_write_open(&w);
             for (const struct bus_property *p = f->properties; p && p->name; p++, bit++) {
                 if (!dirty_test(o, bit) || (p->emits == BUS_EMITS_INVALIDATES) != invalid)
                     continue;
-                if (invalid)
+                if (!invalid) {
+                    bus_write_property(&w, o, p, &o->told[bit]);
+                } else {
                     bus_write_s(&w, p->name);
-                else
-                    bus_write_property(&w, o, p);
+                    o->told[bit] = 0;
+                }
             }
             bus_write_close(&w);
         }
@@ -227,7 +271,7 @@ static void send_added(struct bus *b, struct bus_object *o)
         return;
     bus_writer_begin(&w, m, "oa{sa{sv}}");
     bus_write_o(&w, o->path);
-    bus_write_interfaces(&w, o);
+    bus_write_interfaces(&w, o, o->told);
     send_signal(b, m, bus_writer_end(&w));
 }
 
@@ -361,7 +405,8 @@ int bus_object_add(struct bus *b, const char *path, const struct bus_interface *
         .refs = 1, .bus = b, .interfaces = interfaces, .data = object, .path = strdup(path)};
     o->n_dirty = property_count(o) / 64 + 1;
     o->dirty = calloc(o->n_dirty, sizeof *o->dirty);
-    if (!o->path || !o->dirty ||
+    o->told = calloc(property_count(o) + 1, sizeof *o->told);
+    if (!o->path || !o->dirty || !o->told ||
         (anyone_listens(b) && bus_below(path, b->root) && pending_add(b, o, PENDING_ADDED) < 0)) {
         bus_object_unref(o);
         return -ENOMEM;

@@ -7,37 +7,41 @@
 #include "dbus/internal.h"
 #include "plugin/base/str.h"
 
-void bus_write_property(struct bus_writer *w, struct bus_object *o, const struct bus_property *p)
+void bus_write_property(struct bus_writer *w, struct bus_object *o, const struct bus_property *p,
+                        uint64_t *told)
 {
     bus_write_open(w);
     bus_write_s(w, p->name);
     bus_write_open_variant(w, p->sig);
+    if (told)
+        bus_writer_digest(w);
     if (p->get(o->data, p, w) < 0 && bus_writer_untouched(w))
         bus_write_empty(w);
+    if (told) {
+        *told = bus_writer_error(w) ? 0 : w->digest;
+        w->digest = 0;
+    }
     bus_write_close(w);
     bus_write_close(w);
 }
 
-static void write_rows(struct bus_writer *w, struct bus_object *o, const struct bus_interface *i)
+/* The rows of one interface; behind them in *told. */
+static void write_rows(struct bus_writer *w, struct bus_object *o, const struct bus_interface *i,
+                       uint64_t **told)
 {
     for (const struct bus_property *p = i->properties; p && p->name && !bus_writer_error(w); p++)
-        bus_write_property(w, o, p);
+        bus_write_property(w, o, p, *told ? (*told)++ : NULL);
 }
 
-void bus_write_properties(struct bus_writer *w, struct bus_object *o, const struct bus_interface *i)
-{
-    bus_write_open(w);
-    write_rows(w, o, i);
-    bus_write_close(w);
-}
-
-void bus_write_interfaces(struct bus_writer *w, struct bus_object *o)
+void bus_write_interfaces(struct bus_writer *w, struct bus_object *o, uint64_t *told)
 {
     bus_write_open(w);
     for (size_t i = 0; o->interfaces[i]; i++) {
         bus_write_open(w);
         bus_write_s(w, o->interfaces[i]->name);
-        bus_write_properties(w, o, o->interfaces[i]);
+        bus_write_open(w);
+        write_rows(w, o, o->interfaces[i], &told);
+        bus_write_close(w);
         bus_write_close(w);
     }
     bus_write_close(w);
@@ -112,11 +116,12 @@ static void fill_all(struct bus_writer *w, void *ctx)
     struct bus_call *c = ctx;
     const char *interface = bus_call_s(c, 0);
     const struct bus_interface *i = *interface ? bus_object_interface(c->object, interface) : NULL;
+    uint64_t *told = NULL;
 
     bus_write_open(w);
     for (size_t n = 0; c->object->interfaces[n]; n++)
         if (!i || i == c->object->interfaces[n])
-            write_rows(w, c->object, c->object->interfaces[n]);
+            write_rows(w, c->object, c->object->interfaces[n], &told);
     bus_write_close(w);
 }
 
@@ -187,7 +192,7 @@ static void fill_managed(struct bus_writer *w, void *ctx)
     for (struct bus_object *o = NULL; (o = bus_object_next(b, o, b->root)) && !bus_writer_error(w);) {
         bus_write_open(w);
         bus_write_o(w, o->path);
-        bus_write_interfaces(w, o);
+        bus_write_interfaces(w, o, NULL);
         bus_write_close(w);
     }
     bus_write_close(w);

@@ -40,6 +40,7 @@ void bus_writer_begin(struct bus_writer *w, DBusMessage *m, const char *sig)
 
     w->err = 0;
     w->depth = 0;
+    w->digest = 0;
     dbus_message_iter_init_append(m, &f->it);
     f->start = f->p = sig;
     f->end = sig + strlen(sig);
@@ -77,12 +78,37 @@ bool bus_writer_untouched(const struct bus_writer *w)
     return w->err == 0 && w->frame[w->depth].p == w->frame[w->depth].start;
 }
 
+/* FNV-1a; never 0. */
+static void digest(struct bus_writer *w, const void *data, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        w->digest = (w->digest ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
+    w->digest |= w->digest == 0;
+}
+
+static void digest_basic(struct bus_writer *w, char type, const void *value)
+{
+    static const uint8_t size[128] = {['y'] = 1, ['n'] = 2, ['q'] = 2, ['i'] = 4, ['u'] = 4,
+                                      ['b'] = 4, ['x'] = 8, ['t'] = 8, ['d'] = 8, ['h'] = 4};
+    const char *text = strchr("sog", type) ? *(const char *const *)value : NULL;
+
+    digest(w, &type, 1);
+    digest(w, text ? text : value, text ? strlen(text) + 1 : size[type & 127]);
+}
+
+void bus_writer_digest(struct bus_writer *w)
+{
+    w->digest = UINT64_C(0xcbf29ce484222325);
+}
+
 static void append(struct bus_writer *w, char type, const void *value)
 {
     if (next_type(w) != type)
         return bus_writer_fail(w, -EPROTO);
     if (!dbus_message_iter_append_basic(&w->frame[w->depth].it, type, value))
         return bus_writer_fail(w, -ENOMEM);
+    if (w->digest)
+        digest_basic(w, type, value);
     advance(w);
 }
 
@@ -102,6 +128,8 @@ static void open_as(struct bus_writer *w, char kind, int type, const char *start
     if (!dbus_message_iter_open_container(&f->it, type, sent ? contained : NULL, &sub->it))
         return bus_writer_fail(w, -ENOMEM);
     w->depth++;
+    if (w->digest)
+        digest(w, "(", 1);
 }
 
 void bus_write_open(struct bus_writer *w)
@@ -137,6 +165,8 @@ void bus_write_close(struct bus_writer *w)
     if (!dbus_message_iter_close_container(&w->frame[w->depth - 1].it, &f->it))
         return bus_writer_fail(w, -ENOMEM);
     w->depth--;
+    if (w->digest)
+        digest(w, ")", 1);
     advance(w);
 }
 
@@ -265,6 +295,8 @@ static void write_fixed(struct bus_writer *w, char type, const void *data, size_
         return bus_writer_fail(w, -ERANGE);
     if (n > 0 && !dbus_message_iter_append_fixed_array(&w->frame[w->depth].it, type, &data, (int)n))
         return bus_writer_fail(w, -ENOMEM);
+    if (w->digest && n > 0)
+        digest(w, data, n * (type == 'u' ? sizeof(uint32_t) : 1));
     bus_write_close(w);
 }
 

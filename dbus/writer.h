@@ -12,6 +12,7 @@
 struct bus_writer {
     int err;
     unsigned depth;
+    uint64_t digest; /* of what is written, while it is not 0 */
     struct writer_frame {
         DBusMessageIter it;
         const char *start, *p, *end; /* what this container holds, and the next type in it */
@@ -28,6 +29,8 @@ void bus_write_va(struct bus_writer *w, const char *sig, va_list ap);
 void bus_write_empty(struct bus_writer *w);
 /* True when the innermost container holds nothing so far. */
 bool bus_writer_untouched(const struct bus_writer *w);
+/* From here on `digest` follows what is written: equal values, equal digests. */
+void bus_writer_digest(struct bus_writer *w);
 /* Sticks an error. */
 void bus_writer_fail(struct bus_writer *w, int r);
 /* The length of the first complete type of a valid signature. */

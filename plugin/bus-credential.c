@@ -283,7 +283,7 @@ static const struct bus_property properties[] = {
     {"NotAfter", "t", BUS_EMITS_CONST, get_credential, .aux = CRED_NOT_AFTER},
     {"RenewAt", "t", BUS_EMITS_TRUE, get_credential, .aux = CRED_RENEW_AT},
     {"UsedBy", "ao", BUS_EMITS_TRUE, get_credential, .aux = CRED_USED_BY},
-    {"Origin", "s", BUS_EMITS_CONST, get_credential, .aux = CRED_ORIGIN},
+    {"Origin", "s", BUS_EMITS_TRUE, get_credential, .aux = CRED_ORIGIN},
     {NULL},
 };
 
@@ -391,7 +391,7 @@ void credentials_update(struct engine *e, const struct token_listing *l)
 void credentials_changed(struct engine *e)
 {
     for (struct bus_credential *c = e->credentials; c; c = c->next)
-        bus_changed(c->object, credential_interface.name, "UsedBy");
+        bus_changed(c->object, credential_interface.name, NULL);
 }
 
 void credentials_free(struct engine *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* org.freedesktop.LogControl1 (design.md 5): level and target of the journal at run time. Thread: the loop's.
  */
+#include <stdio.h>
 #include <syslog.h>
 
 #include "plugin/base/str.h"
@@ -25,27 +26,32 @@ static int get_log(void *object, const struct bus_property *p, struct bus_writer
     return 0;
 }
 
-static int choose(const char *const *words, size_t n, const char *wanted, atomic_uint *to,
+/* The property and its words, for a person who has used another one. */
+static int refuse(const struct bus_property *p, const char *const *words, size_t n, const char *wanted,
                   struct mef_error *reterr)
 {
-    for (size_t i = 0; i < n; i++)
-        if (streq(words[i], wanted)) {
-            atomic_store(to, (unsigned)i);
-            return 0;
-        }
-    return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' is not one of its words", wanted);
+    char list[96] = "";
+
+    for (size_t i = 0, len = 0; i < n && len < sizeof list; i++)
+        len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", words[i]);
+    return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "'%s' cannot be '%s'; use one of %s", p->name,
+                    wanted, list);
 }
 
 static int set_log(struct bus_call *call, const struct bus_property *p, const struct bus_value *value,
                    struct mef_error *reterr)
 {
     struct engine *e = bus_call_object(call);
-    int r = p->aux == LOG_P_LEVEL ? choose(levels, ELEMENTS(levels), value->s, &e->events.level, reterr)
-                                  : choose(targets, ELEMENTS(targets), value->s, &e->events.target, reterr);
+    bool level = p->aux == LOG_P_LEVEL;
+    const char *const *words = level ? levels : targets;
+    size_t n = level ? ELEMENTS(levels) : ELEMENTS(targets), i = 0;
 
-    if (r == 0)
-        bus_changed(e->log_object, log_interface.name, p->name);
-    return r;
+    while (i < n && !streq(words[i], value->s))
+        i++;
+    if (i == n)
+        return refuse(p, words, n, value->s, reterr);
+    atomic_store(level ? &e->events.level : &e->events.target, (unsigned)i);
+    return 0;
 }
 
 static const struct bus_property properties[] = {

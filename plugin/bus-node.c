@@ -549,19 +549,15 @@ void node_state_changed(struct engine *e, uint64_t id)
     bus_changed(b->object, node_interface.name, "LastStatusName");
 }
 
-/* What the token holds has changed: profiles and anchors may be ready now. */
+/* What the token holds has changed: what nodes say of their credentials may be another thing now. */
 void nodes_credentials_changed(struct engine *e)
 {
+    static const char *const names[] = {"Credential", "SymmKeyPresent", "Ready", "NotReadyReason", "State"};
+
     for (struct bus_node *b = e->nodes; b; b = b->next) {
         const struct mo_node *n = node_of(b);
-        if (!n || (mo_node_type(n) != MO_AUTHENTICATION_PROFILE && mo_node_type(n) != MO_TRUST_ANCHOR_CRED))
-            continue;
-        bus_changed(b->object, typed[mo_node_type(n)].name, "Credential");
-        if (mo_node_type(n) == MO_AUTHENTICATION_PROFILE) {
-            bus_changed(b->object, typed[mo_node_type(n)].name, "SymmKeyPresent");
-            bus_changed(b->object, typed[mo_node_type(n)].name, "Ready");
-            bus_changed(b->object, typed[mo_node_type(n)].name, "NotReadyReason");
-        }
+        for (size_t i = 0; n && i < ELEMENTS(names); i++)
+            bus_changed(b->object, typed[mo_node_type(n)].name, names[i]);
     }
 }
 

@@ -81,6 +81,7 @@ static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *di
             bindings_apply(e, diff);
             anchors_apply(e, diff);
             registrations_apply(e, diff, c->job);
+            credentials_changed(e);
             tell_committed(e, diff);
         } else if (c->job) {
             job_finish(e->jobs, c->job, JOB_DONE, NULL);

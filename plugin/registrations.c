@@ -370,19 +370,21 @@ static size_t live_registrations(const struct engine *e)
     return n;
 }
 
-static int check_added(struct engine *e, const struct mo_change *c, struct mef_error *reterr)
+/* `before`: how many the same transaction has added so far. */
+static int check_added(struct engine *e, const struct mo_change *c, size_t before, struct mef_error *reterr)
 {
     const char *name = mo_node_name(c->after);
-    struct registration *r = registration_find(e, name);
 
-    if (r && r->ending)
+    /* One that is ending, or that this very transaction ends. */
+    if (registration_find(e, name))
         return mef_fail(
             reterr, MEF_ERROR_IN_PROGRESS,
             "the former registration '%s' is still being ended; use another name or wait until it is gone",
             name);
-    if (live_registrations(e) >= LIMIT_REGISTRATIONS)
+    if (live_registrations(e) + before >= LIMIT_REGISTRATIONS)
         return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
-                        "there are %u registrations already; delete one first", LIMIT_REGISTRATIONS);
+                        "'%s' would be more than the %u registrations that can be; delete one first", name,
+                        LIMIT_REGISTRATIONS);
     return 0;
 }
 
@@ -402,12 +404,13 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
                           struct mef_error *reterr)
 {
     struct burial *b = calloc(1, sizeof *b);
+    size_t added = 0;
     int r = b ? 0 : -ENOMEM;
 
     for (size_t i = 0; r == 0 && i < diff->n; i++) {
         const struct mo_change *c = &diff->changes[i];
         if (is_reg(c, MO_TRIGGER_REG_ADDED))
-            r = check_added(e, c, reterr);
+            r = check_added(e, c, added++, reterr);
         if (c->twin && c->kind == MO_ADDED && mo_node_type(c->after) == MO_MEF_CLIENT_REG_CFG &&
             !streq(mo_node_name(c->after), mo_node_name(c->twin)))
             r = mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
