@@ -12,6 +12,7 @@
 #include "plugin/bindings.h"
 #include "plugin/cert/chain.h"
 #include "plugin/registrations.h"
+#include "policy/backoff.h"
 
 struct bus_credential {
     struct bus_credential *next;
@@ -195,14 +196,12 @@ static int get_credential(void *object, const struct bus_property *p, struct bus
     case CRED_NOT_AFTER:
         bus_write_u(w, (uint64_t)c->info.not_after);
         break;
-    case CRED_RENEW_AT: {
-        int64_t lead = (int64_t)c->e->config->certificate_renew_lead * 1000000;
-        int64_t at = c->info.not_after - lead;
+    case CRED_RENEW_AT: /* as the worker tells it */
         bus_write_u(w, c->what.has_key && c->info.not_after
-                           ? (uint64_t)(at > c->info.not_before ? at : c->info.not_after)
+                           ? (uint64_t)renewal_point(c->info.not_before, c->info.not_after,
+                                                     c->e->config->certificate_renew_margin)
                            : 0);
         break;
-    }
     case CRED_USED_BY:
         write_used_by(c, w);
         break;

@@ -69,6 +69,8 @@ static const struct key {
     {"mef", "backoff-min", KEY_SECONDS, AT(backoff_min), "PT5S", NULL, 1, 86400},
     {"mef", "backoff-max", KEY_SECONDS, AT(backoff_max), "PT15M", NULL, 1, UINT64_C(7) * 86400},
     {"mef", "key-renew-margin", KEY_SECONDS, AT(key_renew_margin), "P1D", NULL, 0, UINT64_C(366) * 86400},
+    {"mef", "certificate-renew-margin", KEY_SECONDS, AT(certificate_renew_margin), "P30D", NULL, 1,
+     UINT64_C(3660) * 86400},
     {"mef", "rvi", KEY_STRING, AT(rvi), "2a"},
     {"mef", "base-to", KEY_STRING, AT(base_to), "-"},
     {"mef", "default-ports", KEY_BOOL, AT(default_ports), "no"},
@@ -488,7 +490,6 @@ int config_load(const char *path, const struct config_override *over, const stru
     for (size_t i = 0; i < ELEMENTS(keys); i++)
         if (keys[i].standard && (r = set_key(c, &keys[i], keys[i].standard, false, reterr)) < 0)
             return r;
-    c->certificate_renew_lead = UINT64_C(30) * 86400;
     r = read_file(c, file, warn, reterr);
     if (r == -ENOENT && !path)
         r = 0;

@@ -29,12 +29,12 @@ struct config {
     uint64_t connect_timeout, response_timeout;
     /* [mef] */
     char **command_classes; /* words of Command.Class that are executed */
-    uint64_t registration_lifetime, default_retry, backoff_min, backoff_max, key_renew_margin;
+    uint64_t registration_lifetime, default_retry, backoff_min, backoff_max, key_renew_margin,
+        certificate_renew_margin;
     char *rvi, *base_to;
     bool default_ports, renew_after_profile_expiry, bootstrap_delete_protects_dcfg;
     uint64_t devcfg_idle, devcfg_timeout;
     uint32_t devcfg_lwm2m;
-    uint64_t certificate_renew_lead;
     /* [scep] */
     char *challenge_file;
     bool allow_rsa, allow_http;

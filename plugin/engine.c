@@ -223,7 +223,7 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
         .backoff_max = c->backoff_max,
         .connect_timeout = c->connect_timeout,
         .response_timeout = c->response_timeout,
-        .certificate_lead_time = c->certificate_renew_lead,
+        .certificate_lead_time = c->certificate_renew_margin,
         .rvi = c->rvi,
         .status_table = (enum status_table)c->status_table,
         .mo_node = {.trust_anchor = (enum trust_anchor_rule)c->trust_anchor_rule,

@@ -30,13 +30,16 @@ static const char *const steps[] = {
     " PRIMARY KEY(kind, id, owner)) WITHOUT ROWID;"
     "CREATE TABLE burnt_pin(serial TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY(serial, file)) WITHOUT "
     "ROWID;",
+    "ALTER TABLE registration ADD COLUMN granted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE registration ADD COLUMN retry_at INTEGER NOT NULL DEFAULT 0;",
     NULL};
 
 const struct db_piece journal_piece = {.name = "journal", .steps = steps};
 
 #define REG_COLUMNS                                                                                          \
     "node,state,reg_id,cmd_to,client_id,expires,create_rqi,create_body,cert_id,last_update_cid,"             \
-    "last_update_csc,repeats,next_poll,last_contact,retry_count,deregistered,credentials_gone,config_json"
+    "last_update_csc,repeats,next_poll,last_contact,retry_count,deregistered,credentials_gone,config_json,"  \
+    "granted,retry_at"
 #define CMD_COLUMNS                                                                                          \
     "node,serial,cid,body,state,class_id,csc,reissued,cert_id,received,finished,reported,txid,detail"
 
@@ -93,6 +96,8 @@ static int read_reg(const struct stmt *s, struct reg_record *ret)
     r.retry_count = (uint32_t)stmt_col_int(s, 14);
     r.deregistered = stmt_col_int(s, 15) != 0;
     r.credentials_gone = stmt_col_int(s, 16) != 0;
+    r.granted = stmt_col_int(s, 18);
+    r.retry_at = stmt_col_int(s, 19);
     *ret = r;
     return 0;
 }
@@ -142,7 +147,7 @@ static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error 
                          "INSERT OR REPLACE INTO registration(" REG_COLUMNS ") VALUES(?1,"
                          "CASE WHEN (SELECT state FROM registration WHERE node=?1)=?19 THEN ?19 ELSE ?2 END,"
                          "?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,"
-                         "coalesce(?18,(SELECT config_json FROM registration WHERE node=?1)))",
+                         "coalesce(?18,(SELECT config_json FROM registration WHERE node=?1)),?20,?21)",
                          reterr);
     if (e < 0)
         return e;
@@ -165,6 +170,8 @@ static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error 
     stmt_int(&s, 17, r->credentials_gone);
     stmt_text(&s, 18, r->config_json);
     stmt_int(&s, 19, REG_ENDING);
+    stmt_int(&s, 20, r->granted);
+    stmt_int(&s, 21, r->retry_at);
     return stmt_run(&s, reterr);
 }
 
@@ -441,6 +448,8 @@ int journal_bury(sqlite3 *sql, const char *node, const char *config_json, struct
         r.config_json = strdup(config_json);
         r.state = REG_ENDING;
         r.next_poll = 0;
+        r.retry_at = 0; /* the end is begun at once */
+        r.retry_count = 0;
         e = r.config_json ? write_reg(sql, &r, reterr) : -ENOMEM;
     }
     reg_record_clear(&r);

@@ -30,6 +30,11 @@ uint64_t backoff_usec(unsigned n, uint64_t min_sec, uint64_t max_sec, uint32_t r
     return wait - wait / 5 + (span * (random >> 12) >> 20);
 }
 
+uint64_t backoff_longest_usec(uint64_t max_sec)
+{
+    return backoff_usec(1, max_sec, max_sec, UINT32_MAX);
+}
+
 int64_t renewal_point(int64_t start, int64_t expires, uint64_t margin_sec)
 {
     int64_t margin, fifth;

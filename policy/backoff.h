@@ -17,6 +17,9 @@
  * min_sec; 0 in both means the defaults above. */
 uint64_t backoff_usec(unsigned n, uint64_t min_sec, uint64_t max_sec, uint32_t random);
 
+/* No wait of backoff_usec() with this max_sec is longer. */
+uint64_t backoff_longest_usec(uint64_t max_sec);
+
 /* When a registration that lasts from `start` to `expires` (microseconds since the epoch) is renewed: when 20
  * % of its life or `margin_sec` (0 = 24 h), whichever is smaller, remains. Never before start. */
 int64_t renewal_point(int64_t start, int64_t expires, uint64_t margin_sec);

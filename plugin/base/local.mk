@@ -6,6 +6,7 @@ libbase_la_SOURCES = \
 	plugin/base/cancel.c plugin/base/cancel.h \
 	plugin/base/cleanup.h \
 	plugin/base/crash.c plugin/base/crash.h plugin/base/crash-points.def \
+	plugin/base/doze.c plugin/base/doze.h \
 	plugin/base/err.c plugin/base/err.h \
 	plugin/base/event.c plugin/base/event.h plugin/base/events.def \
 	plugin/base/json-scan.c plugin/base/json-scan.h \

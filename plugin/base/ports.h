@@ -43,9 +43,9 @@ struct clock_port {
     int64_t (*realtime)(void *ctx);                  /* microseconds since the epoch */
     uint64_t (*boottime)(void *ctx);                 /* microseconds, goes on while asleep */
     int (*random)(void *ctx, void *buf, size_t len); /* CSPRNG; negative errno */
-    /* Sleeps for `usec` or until the cancel of `w` is fired: -ETIMEDOUT or -ECANCELED. NULL: the real thing.
-     */
-    int (*sleep)(void *ctx, const struct wait *w, uint64_t usec);
+    /* Sleeps for `usec` of boottime (DOZE_FOREVER: without end), until the cancel is fired, or until the wall
+     * clock is set. NULL: the real thing (doze.h). */
+    void (*sleep)(void *ctx, const struct cancel *cancel, uint64_t usec);
 };
 
 /* ---- transport (net/) ------------------------------------------------------------------------------- */
@@ -257,6 +257,7 @@ struct reg_record {
     char *cmd_to;     /* `to` of its <mefClientCmd>, NULL: "{registration}/cmd" */
     char *client_id;  /* `cr` of the registration: our identity as the MEF has it */
     int64_t expires;  /* et as the MEF returned it, microseconds; 0 = unset */
+    int64_t granted;  /* when it did */
     char *create_rqi; /* a create that may have been sent and was not answered: repeated with this rqi */
     char *create_body;
     uint8_t cert_id[KEY_ID_LEN]; /* CKA_ID of the latest proven MEF certificate */
@@ -267,6 +268,7 @@ struct reg_record {
     int64_t next_poll; /* realtime when retryDuration ends; 0 = no timer */
     int64_t last_contact;
     uint32_t retry_count;
+    int64_t retry_at;      /* realtime before which the MEF is not tried again; 0 = nothing is put off */
     bool deregistered;     /* ending: the MEF has been told */
     bool credentials_gone; /* ending: the local part is done */
     char *config_json;     /* ending: the configuration as it was, since the node is gone */

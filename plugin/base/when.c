@@ -103,6 +103,17 @@ void timestamp_format(int64_t usec, char ret[TIMESTAMP_LEN])
     ret[TIMESTAMP_LEN - 1] = '\0';
 }
 
+void validity_text(int64_t from, int64_t to, int64_t now, char ret[VALIDITY_TEXT_LEN])
+{
+    char a[TIMESTAMP_LEN], b[TIMESTAMP_LEN], clock[TIMESTAMP_LEN];
+
+    timestamp_format(from, a);
+    timestamp_format(to, b);
+    timestamp_format(now, clock);
+    (void)snprintf(ret, VALIDITY_TEXT_LEN, "valid from %s to %s, and the clock says %s; is the clock right?",
+                   a, b, clock);
+}
+
 /* One number and its designator; -EINVAL at anything else. */
 static int duration_item(const char **s, uint64_t *value, bool *fraction, char *unit)
 {

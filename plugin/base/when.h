@@ -18,6 +18,10 @@ struct duration {
 int timestamp_parse(const char *s, int64_t *ret_usec);
 /* Without fraction; years 1970..9999, anything else is clamped. */
 void timestamp_format(int64_t usec, char ret[TIMESTAMP_LEN]);
+#define VALIDITY_TEXT_LEN 128
+/* For a person who looks at a certificate that is not valid now: from when to when it is, and what the clock
+ * says. */
+void validity_text(int64_t from, int64_t to, int64_t now, char ret[VALIDITY_TEXT_LEN]);
 
 /* xs:duration. Negative or zero gives zero (the caller raises it to its minimum); -EINVAL when it does not
  * parse, -ERANGE above 100 years. */

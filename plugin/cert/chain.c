@@ -79,8 +79,6 @@ static const char *leaf_fault(X509 *leaf, const struct chain_want *want)
         return "is that of a CA";
     if (!(X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE))
         return "may not be used for signatures";
-    if (!valid_at(leaf, want->now))
-        return "is not valid now";
     return NULL;
 }
 
@@ -204,6 +202,14 @@ static int check(const struct chain_want *want, STACK_OF(X509) * received, STACK
         return CERT_SERVER_ERROR;
     }
     why = leaf_fault(leaf, want);
+    if (!why && !valid_at(leaf, want->now)) {
+        char clock[TIMESTAMP_LEN];
+        timestamp_format(want->now, clock);
+        mef_fail(reterr, MEF_ERROR_SERVER_REJECTED,
+                 "The certificate that came for '%s' is not valid now, at %s; is the clock right?",
+                 want->san->value, clock);
+        return CERT_SERVER_ERROR;
+    }
     if (why) {
         mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "The certificate that came for '%s' %s.",
                  want->san->value, why);
@@ -261,8 +267,12 @@ int chain_pick_ca(const struct der_list *from, int64_t now, struct der_list *ret
         if (is_ca(sk_X509_value(certs, i)) && valid_at(sk_X509_value(certs, i), now))
             r = der_list_add(&picked, from->item[i].data, from->item[i].len);
     if (r == 0 && picked.n == 0) {
+        char clock[TIMESTAMP_LEN];
+        timestamp_format(now, clock);
         mef_fail(reterr, MEF_ERROR_SERVER_REJECTED,
-                 "None of the %zu certificates of cacerts is that of a CA and valid now.", from->n);
+                 "None of the %zu certificates of cacerts is that of a CA and valid now, at %s; is the clock "
+                 "right?",
+                 from->n, clock);
         r = CERT_SERVER_ERROR;
     }
     if (r == 0)

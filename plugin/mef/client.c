@@ -77,9 +77,11 @@ int mef_client_new(const struct mef_client_params *p, struct client **ret, struc
                                                        : vocabulary_text(c->vocabulary, TEXT_RVI));
     c->settings.rvi = NULL;
     c->cancel.fd = c->wake.fd = -1;
+    doze_init(&c->doze);
     c->wait = (struct wait){.cancel = &c->cancel, .deadline = DEADLINE_NONE};
     int r = init_lock(c);
     if (r != 0) {
+        doze_done(&c->doze);
         free(c);
         return -r;
     }
@@ -217,6 +219,7 @@ void mef_client_free(struct client *c)
         cancel_done(&c->cancel);
     if (c->wake.fd >= 0)
         cancel_done(&c->wake);
+    doze_done(&c->doze);
     mef_reg_config_clear(&c->config);
     mef_reg_config_clear(&c->cfg);
     reg_record_clear(&c->r);

@@ -27,5 +27,6 @@ libmef_la_SOURCES = \
 	plugin/mef/rqi.c plugin/mef/rqi.h \
 	plugin/mef/session.c \
 	plugin/mef/tell.c \
+	plugin/mef/timers.c \
 	plugin/mef/vocabulary.c plugin/mef/vocabulary.def plugin/mef/vocabulary.h \
 	plugin/mef/worker.c plugin/mef/worker.h

@@ -32,7 +32,7 @@ bool command_pending(const struct client *c)
 bool report_held_back(struct client *c)
 {
     return c->cmd.node && c->cmd.state == CMD_DONE && c->r.repeats > REPEATS_AT_ONCE &&
-           c->r.next_poll > now_of(c);
+           poll_timer_left(c) > 0;
 }
 
 void command_detail(struct client *c, const char *text)
@@ -337,10 +337,12 @@ static enum outcome retrieve(struct client *c, struct next *next)
 /* A timer that survives a restart (MC-15): stored before it is waited for. */
 static enum outcome start_timer(struct client *c, uint64_t seconds)
 {
-    c->r.next_poll = now_of(c) + (int64_t)(seconds * USEC_PER_SEC);
+    poll_timer_start(c, seconds);
     c->r.last_contact = now_of(c);
-    if (save_registration(c) < 0)
+    if (save_registration(c) < 0) {
+        c->r.next_poll = 0;
         return OUT_RETRY;
+    }
     CRASH_POINT(TIMER_STORED);
     return OUT_OK;
 }
@@ -380,13 +382,14 @@ static enum outcome owe(struct client *c, struct command *command, struct buf *b
     if (++c->repeats_mixed > REPEATS_MIXED)
         c->r.repeats = REPEATS_AT_ONCE + 1;
     if (c->r.repeats > REPEATS_AT_ONCE)
-        c->r.next_poll = now_of(c) + (int64_t)(c->settings.default_retry * USEC_PER_SEC);
+        poll_timer_start(c, c->settings.default_retry);
     command_detail(c, csc == CMD_STATUS_REPEATED_CMD_ID
                           ? "The command was received before and not executed again."
                           : "The command was executed before; its status is reported again.");
     enum outcome o = command_advance(c, JOURNAL_FINISH, csc);
     if (o != OUT_OK) {
         c->r.repeats = repeats;
+        c->r.next_poll = 0;
         cmd_record_clear(&c->cmd);
         return o;
     }
@@ -425,12 +428,13 @@ static enum outcome store_no_more(struct client *c, struct command *command, str
     c->cmd.serial = serial;
     c->cmd.state = CMD_REPORTED; /* nothing is owed: no status ever goes out for it (MC-14) */
     c->cmd.finished = c->cmd.received;
-    c->r.next_poll = now_of(c) + (int64_t)(seconds * USEC_PER_SEC);
+    poll_timer_start(c, seconds);
     c->r.last_contact = now_of(c);
     enum outcome o = save_command(c);
-    if (o != OUT_OK)
+    if (o != OUT_OK) { /* asked for again: it is nowhere */
         cmd_record_clear(&c->cmd);
-    else
+        c->r.next_poll = 0;
+    } else
         CRASH_POINT(TIMER_STORED);
     return o;
 }

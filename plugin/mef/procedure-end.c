@@ -129,7 +129,7 @@ static bool bury(struct client *c)
 
 static void again(struct client *c, uint64_t usec)
 {
-    c->retry_at = c->clock.boottime(c->clock.ctx) + usec;
+    put_off_by(c, usec);
     tell_event(c, EVENT_DEREGISTRATION_PENDING, NULL,
                "'%s' could not be told that '%s' has ended, trying again: %s", c->cfg.fqdn, c->cfg.node,
                c->error.text);
@@ -143,11 +143,10 @@ bool end_procedure(struct client *c)
 
     new_transaction(c);
     (void)c->clock.random(c->clock.ctx, &random, sizeof random);
-    c->r.retry_count = c->failures;
     c->error = (struct mef_error){0};
     if (tombstone(c) < 0) {
-        c->retry_at = c->clock.boottime(c->clock.ctx) +
-                      backoff_usec(++c->failures, c->settings.backoff_min, c->settings.backoff_max, random);
+        c->failures++;
+        put_off_by(c, backoff_usec(c->failures, c->settings.backoff_min, c->settings.backoff_max, random));
         return false;
     }
     CRASH_POINT(END_TOMBSTONE);
@@ -184,8 +183,8 @@ bool end_procedure(struct client *c)
         return false;
     }
     if (!bury(c)) {
-        c->retry_at = c->clock.boottime(c->clock.ctx) +
-                      backoff_usec(++c->failures, c->settings.backoff_min, c->settings.backoff_max, random);
+        c->failures++;
+        put_off_by(c, backoff_usec(c->failures, c->settings.backoff_min, c->settings.backoff_max, random));
         return false;
     }
     return true;

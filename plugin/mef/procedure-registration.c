@@ -56,11 +56,12 @@ static int adopt(struct client *c, struct registration_answer *a)
         set_string(&c->r.client_id, TAKE_PTR(a->creator));
     if (a->cmd_to)
         set_string(&c->r.cmd_to, TAKE_PTR(a->cmd_to));
-    if (a->et)
+    if (a->et) {
         c->r.expires = a->et;
+        c->r.granted = now_of(c);
+    }
     c->r.state = REG_REGISTERED;
     c->r.last_contact = now_of(c);
-    c->life_start = c->r.last_contact;
     return save_registration(c);
 }
 
@@ -264,7 +265,8 @@ static enum outcome already_registered(struct client *c, const char *location)
         return o;
     forget_create(c);
     if (o != OUT_OK) {
-        c->error = refused;
+        if (o == OUT_GONE) /* else its own sentence says more, such as a look at the clock */
+            c->error = refused;
         return registration_failed(c, OUT_FATAL);
     }
     if (succeed(c, reg.reg_id) != OUT_OK || adopt(c, &reg) < 0)
@@ -306,11 +308,20 @@ enum outcome register_procedure(struct client *c)
     new_transaction(c);
     tell_event(c, EVENT_REGISTRATION_STARTED, NULL, "Registering '%s' at '%s'.", c->cfg.node, c->cfg.fqdn);
     tell_progress(c, "registering", 0);
+    bool stored = c->r.create_rqi && c->r.create_body;
     enum outcome o = prepare_create(c);
     if (o != OUT_OK)
         return o;
     CRASH_POINT(REG_CREATE_SAVED);
     enum request_result r = send_create(c, &a);
+    if (r == REQ_ANSWERED && a.rsc == RSC_CONTENTS_UNACCEPTABLE && stored) {
+        /* Its et may be of a clock that was not set yet, or of long ago; it was certainly not taken. */
+        answer_clear(&a);
+        forget_create(c);
+        if ((o = prepare_create(c)) != OUT_OK)
+            return o;
+        r = send_create(c, &a);
+    }
     if (r != REQ_ANSWERED)
         return r == REQ_FATAL || r == REQ_TOO_BIG || r == REQ_CERT_REFUSED ? registration_failed(c, OUT_FATAL)
                                                                            : outcome_of(r);
@@ -349,8 +360,14 @@ enum outcome update_procedure(struct client *c)
             registration_check(&reg, &want, &c->error) < 0)
             return OUT_FATAL;
     }
-    if (!reg.et)
-        reg.et = et;
+    /* The MEF may have changed the date, and does not say to what: look. No command retrieve follows this
+     * look, but the one that follows the update. */
+    if (!reg.et) {
+        registration_answer_clear(&reg);
+        enum outcome o = get_registration(c, c->r.reg_id, &reg);
+        if (o != OUT_OK)
+            return o;
+    }
     if (adopt(c, &reg) < 0)
         return OUT_RETRY;
     tell_event(c, EVENT_REGISTRATION_DONE, NULL, "The registration at '%s' was updated.", c->cfg.fqdn);

@@ -55,6 +55,7 @@ static int complete_chain(struct held_credential *h, const struct der *leaf, con
     if (r < 0 || (r = cert_info_get(leaf, &at)) < 0)
         return r;
     hex_encode(at.sha256, sizeof at.sha256, h->name);
+    h->not_before = at.not_before;
     h->not_after = at.not_after;
     for (size_t depth = 0; depth < ca->n; depth++) {
         bool found = false;
@@ -219,6 +220,7 @@ static bool stand_in(struct client *c, enum credential_choice choice, bool missi
 static void remember(struct client *c, const struct held_credential *h)
 {
     memcpy(c->credential_name, h->name, sizeof c->credential_name);
+    c->not_before = h->not_before;
     c->not_after = h->not_after;
 }
 

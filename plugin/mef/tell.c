@@ -12,6 +12,7 @@ static const char *const reasons[ATTENTION_MAX_] = {
     [ATTENTION_CERTIFICATE_REFUSED] = "certificate-refused",
     [ATTENTION_REPORT_PENDING] = "report-pending",
     [ATTENTION_CERTIFICATE_EXPIRING] = "certificate-expiring",
+    [ATTENTION_CLOCK_WRONG] = "clock-wrong",
     [ATTENTION_STORE_FAILED] = "store-failed",
     [ATTENTION_CONFIGURATION_EXPIRED] = "configuration-expired",
     [ATTENTION_DEREGISTRATION_PENDING] = "deregistration-pending",

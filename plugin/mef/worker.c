@@ -9,13 +9,8 @@
 #include "plugin/mef/worker.h"
 #include "policy/backoff.h"
 
-/* Realtime jumps and a machine that sleeps are noticed within this. */
-#define SLEEP_MAX_USEC (UINT64_C(300) * USEC_PER_SEC)
-
-int64_t now_of(struct client *c)
-{
-    return c->clock.realtime(c->clock.ctx);
-}
+/* Something has passed and yet cannot be done: looked at again after this. */
+#define LOOK_AGAIN_USEC (UINT64_C(300) * USEC_PER_SEC)
 
 bool registration_live(struct client *c)
 {
@@ -125,52 +120,71 @@ static void take_job(struct client *c)
     pthread_mutex_unlock(&c->lock);
 }
 
+#define NO_RENEWAL UINT64_MAX
+
 /* ---- what is due ------------------------------------------------------------------------------------- */
 
-static int64_t renewal_due(struct client *c)
+/* Microseconds until the renewal; NO_RENEWAL: none is planned. */
+static uint64_t renewal_left(struct client *c)
 {
     /* With an expirationTime that the MEF granted in full there is nothing to ask for (T18). */
     if (!registration_live(c) || !c->r.expires || (c->cfg.expires && c->cfg.expires <= c->r.expires))
-        return 0;
-    int64_t at = renewal_point(c->life_start, c->r.expires, 0);
-    return at > c->renew_not_before ? at : c->renew_not_before;
+        return NO_RENEWAL;
+    uint64_t left = span_until(c, renewal_point(c->r.granted, c->r.expires, 0)), boot = boot_of(c);
+    return c->renew_not_before > boot && c->renew_not_before - boot > left ? c->renew_not_before - boot
+                                                                           : left;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+/* When the end of the certificate in use is told, as with a registration: what lives shorter is warned of
+ * later. 0 = none is in use. */
+static int64_t certificate_date(struct client *c)
 {
-    return !a ? b : !b ? a : a < b ? a : b;
+    return c->not_after ? renewal_point(c->not_before, c->not_after, c->settings.certificate_lead_time) : 0;
 }
 
-/* Realtime at which the loop must look again, 0 = nothing is planned. */
-static int64_t next_date(struct client *c)
+/* The next moment at which the loop must look again. */
+static uint64_t sleep_span(struct client *c)
 {
-    int64_t at = 0;
+    uint64_t spans[6], shortest = DOZE_FOREVER, boot = boot_of(c);
+    size_t n = 0;
 
+    if (c->ending)
+        return c->retry_at > boot ? c->retry_at - boot : 0;
+    if (c->retry_at)
+        shortest = c->retry_at > boot ? c->retry_at - boot : 0;
     if (c->r.state == REG_REGISTERED) {
-        if (!command_pending(c) || c->r.next_poll > now_of(c))
-            at = earlier(at, c->r.next_poll);
-        at = earlier(at, c->r.expires);
-        at = earlier(at, renewal_due(c));
+        if (c->r.next_poll)
+            spans[n++] = poll_timer_left(c);
+        if (c->r.expires)
+            spans[n++] = span_until(c, c->r.expires);
+        spans[n++] = renewal_left(c);
     }
     if (c->cfg.expires && c->r.state != REG_EXPIRED && c->r.state != REG_NEW)
-        at = earlier(at, c->cfg.expires);
-    return at;
+        spans[n++] = span_until(c, c->cfg.expires);
+    if (certificate_date(c) && !c->attention[ATTENTION_CERTIFICATE_EXPIRING])
+        spans[n++] = span_until(c, certificate_date(c));
+    if (c->attention[ATTENTION_CLOCK_WRONG])
+        spans[n++] = span_until(c, c->not_before);
+    for (size_t i = 0; i < n; i++) {
+        /* While something is put off, what has passed already changes nothing. */
+        uint64_t span = spans[i] || c->retry_at ? spans[i] : LOOK_AGAIN_USEC;
+        if (span && span < shortest)
+            shortest = span;
+    }
+    return shortest;
 }
 
 enum task { TASK_NONE, TASK_JOB, TASK_REGISTER, TASK_COMMANDS, TASK_RENEW };
 
 static enum task what_is_due(struct client *c)
 {
-    int64_t now = now_of(c);
-
-    if (c->retry_at && c->clock.boottime(c->clock.ctx) < c->retry_at)
+    if (c->retry_at && boot_of(c) < c->retry_at)
         return TASK_NONE;
     c->retry_at = 0;
     /* In turns, so that neither a report that the MEF does not take costs the registration, nor a renewal the
      * report. A job that only waits for its exchange is no reason to wait with the renewal, either. */
     bool owed = command_pending(c) && !report_held_back(c);
-    int64_t renew = renewal_due(c);
-    bool renew_now = renew && renew <= now && !(c->report_turn && (owed || c->job.proc));
+    bool renew_now = renewal_left(c) == 0 && !(c->report_turn && (owed || c->job.proc));
     if (c->job.proc && !(c->job.procedure_done && renew_now))
         return TASK_JOB;
     if (!c->wanted || c->blocked || configuration_expired(c))
@@ -182,7 +196,7 @@ static enum task what_is_due(struct client *c)
     if (owed)
         return TASK_COMMANDS;
     /* Registered, and no timer: a start between the answer to the create and its retrieve (T11). */
-    return c->r.next_poll <= now ? TASK_COMMANDS : TASK_NONE;
+    return poll_timer_left(c) == 0 ? TASK_COMMANDS : TASK_NONE;
 }
 
 /* ---- settle ------------------------------------------------------------------------------------------ */
@@ -197,8 +211,7 @@ static void put_off(struct client *c, enum outcome o)
     usec = o == OUT_FATAL
                ? c->settings.backoff_max * USEC_PER_SEC
                : backoff_usec(c->failures, c->settings.backoff_min, c->settings.backoff_max, random);
-    c->retry_at = c->clock.boottime(c->clock.ctx) + usec;
-    c->r.retry_count = c->failures;
+    put_off_by(c, usec);
     tell_event(c, EVENT_EXCHANGE_RETRY, command_pending(c) ? &c->cmd : NULL, "Trying again in %llu s: %s",
                (unsigned long long)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC), c->error.text);
     tell_registration(c);
@@ -209,9 +222,7 @@ static void went_well(struct client *c)
 {
     bool told = c->failures || c->r.retry_count || c->error.word != MEF_ERROR_NONE;
 
-    c->failures = 0;
-    c->retry_at = 0;
-    c->r.retry_count = 0;
+    put_off_ends(c);
     c->error = (struct mef_error){0};
     tell_attention(c, ATTENTION_UNREACHABLE, NULL);
     tell_attention(c, ATTENTION_REFUSED, NULL);
@@ -226,9 +237,8 @@ static void job_cancelled(struct client *c)
     if (!c->r.reg_id && c->job.proc == MEF_PROC_REGISTER)
         c->blocked = true;
     c->error = (struct mef_error){0};
-    c->failures = 0;
-    c->r.retry_count = 0;
-    c->retry_at = c->clock.boottime(c->clock.ctx) + c->settings.backoff_min * USEC_PER_SEC;
+    put_off_ends(c);
+    c->retry_at = boot_of(c) + c->settings.backoff_min * USEC_PER_SEC;
     tell_registration(c);
 }
 
@@ -292,8 +302,8 @@ static void settle(struct client *c, enum outcome o)
         break;
     case OUT_GIVE_UP:
         finish_job(c, &why);
-        c->failures = 0;
-        c->retry_at = 0;
+        put_off_ends(c);
+        c->error = why;
         tell_registration(c);
         break;
     case OUT_CANCELLED:
@@ -391,7 +401,7 @@ static void run_due(struct client *c, enum task task)
         uint64_t pause = o != OUT_OK && o != OUT_RETRY ? c->settings.backoff_max
                          : c->r.expires <= expires     ? c->settings.backoff_min
                                                        : 0;
-        c->renew_not_before = pause ? now_of(c) + (int64_t)(pause * USEC_PER_SEC) : 0;
+        c->renew_not_before = pause ? boot_of(c) + pause * USEC_PER_SEC : 0;
     }
     settle(c, o);
 }
@@ -418,6 +428,7 @@ static bool look_around(struct client *c)
     if (c->end && !c->end_seen) {
         c->end_seen = c->ending = true;
         c->retry_at = 0;
+        c->r.retry_at = 0;
         c->failures = 0;
     }
     cancelled = c->job.cancelled;
@@ -444,15 +455,18 @@ static bool look_around(struct client *c)
 
 static void expire(struct client *c)
 {
-    bool over = c->r.expires && c->r.expires <= now_of(c);
+    bool over = c->r.expires && c->r.expires <= now_of(c), live = c->r.reg_id && c->r.expires && !over;
 
-    if (c->r.state == REG_EXPIRED && !configuration_expired(c)) {
+    if (!configuration_expired(c)) {
         tell_attention(c, ATTENTION_CONFIGURATION_EXPIRED, NULL);
-        if (c->r.reg_id && c->r.expires && !over) { /* the node was given a later date in time */
+        if (live &&
+            (c->r.state == REG_EXPIRED || c->r.state == REG_FAILED || c->r.state == REG_REGISTERING)) {
+            /* The node was given a later date in time, or the clock was ahead for a while. */
             c->r.state = REG_REGISTERED;
-            (void)save_registration(c);
+            if (save_registration(c) == 0)
+                tell_attention(c, ATTENTION_REGISTRATION_FAILED, NULL);
+            return;
         }
-        return;
     }
     if (c->r.state == REG_EXPIRED || c->r.state == REG_NEW)
         return;
@@ -469,37 +483,50 @@ static void expire(struct client *c)
     (void)save_registration(c);
 }
 
+/* A certificate that is in use has begun to be valid, whatever the clock says. */
+static void watch_clock(struct client *c)
+{
+    char when[VALIDITY_TEXT_LEN], sentence[VALIDITY_TEXT_LEN + 40];
+
+    if (!c->not_before || span_until(c, c->not_before) == 0) {
+        tell_attention(c, ATTENTION_CLOCK_WRONG, NULL);
+        return;
+    }
+    if (c->attention[ATTENTION_CLOCK_WRONG])
+        return;
+    validity_text(c->not_before, c->not_after, now_of(c), when);
+    (void)snprintf(sentence, sizeof sentence, "The certificate in use is %s", when);
+    tell_attention(c, ATTENTION_CLOCK_WRONG, sentence);
+}
+
 static void watch_certificate(struct client *c)
 {
-    char text[TIMESTAMP_LEN], sentence[128];
+    char text[TIMESTAMP_LEN], sentence[MEF_ERROR_TEXT_MAX];
 
-    if (!c->not_after ||
-        c->not_after - (int64_t)(c->settings.certificate_lead_time * USEC_PER_SEC) > now_of(c))
+    watch_clock(c);
+    if (!c->not_after || span_until(c, certificate_date(c)) > 0) {
+        /* Renewed, or the clock was wrong. */
+        tell_attention(c, ATTENTION_CERTIFICATE_EXPIRING, NULL);
+        return;
+    }
+    if (c->attention[ATTENTION_CERTIFICATE_EXPIRING])
         return;
     timestamp_format(c->not_after, text);
     (void)snprintf(sentence, sizeof sentence,
-                   "The certificate in use ends at %s; the MEF has not renewed it.", text);
-    if (!c->attention[ATTENTION_CERTIFICATE_EXPIRING])
-        tell_attention(c, ATTENTION_CERTIFICATE_EXPIRING, sentence);
+                   "The certificate in use ends at %s and '%s' has not renewed it; ask its operator for a "
+                   "CERT_PROV command.",
+                   text, c->cfg.fqdn);
+    tell_attention(c, ATTENTION_CERTIFICATE_EXPIRING, sentence);
 }
 
 static void sleep_until_due(struct client *c)
 {
-    uint64_t usec = SLEEP_MAX_USEC, boot = c->clock.boottime(c->clock.ctx);
-    int64_t now = now_of(c), at = c->ending ? 0 : next_date(c);
+    uint64_t usec = sleep_span(c);
 
-    if (c->retry_at)
-        usec = c->retry_at <= boot ? 0 : c->retry_at - boot < usec ? c->retry_at - boot : usec;
-    /* While something is put off, a date that has passed already changes nothing. */
-    if (at && at > now && (uint64_t)(at - now) < usec)
-        usec = (uint64_t)(at - now);
-    bool idle = !c->retry_at && !at;
-    const struct wait w = {.cancel = &c->wake,
-                           .deadline = idle && !c->clock.sleep ? DEADLINE_NONE : now_monotonic() + usec};
     if (c->clock.sleep)
-        (void)c->clock.sleep(c->clock.ctx, &w, idle ? UINT64_MAX : usec);
+        c->clock.sleep(c->clock.ctx, &c->wake, usec);
     else
-        (void)wait_sleep(&w);
+        doze(&c->doze, &c->wake, usec);
 }
 
 static int load(struct client *c)
@@ -527,7 +554,6 @@ static int load(struct client *c)
     c->cmd = cmd;
     c->wanted = r.state == REG_REGISTERING || r.state == REG_REGISTERED || r.state == REG_EXPIRED ||
                 r.state == REG_FAILED;
-    c->life_start = now_of(c);
     return 0;
 }
 
@@ -554,14 +580,14 @@ static bool start_up(struct client *c)
         if (load(c) == 0) {
             c->ending = c->ending || c->r.state == REG_ENDING;
             config_from_tombstone(c);
+            timers_load(c);
             tell_registration(c);
-            c->retry_at = 0;
             return true;
         }
         tell_event(c, EVENT_STORE_FAILED, NULL, "The state of '%s' cannot be read: %s", c->cfg.node,
                    c->error.text);
         (void)c->clock.random(c->clock.ctx, &random, sizeof random);
-        c->retry_at = c->clock.boottime(c->clock.ctx) +
+        c->retry_at = boot_of(c) +
                       backoff_usec(++c->failures, c->settings.backoff_min, c->settings.backoff_max, random);
         sleep_until_due(c);
     }
@@ -574,8 +600,9 @@ void *worker_main(void *client)
 
     if (start_up(c)) {
         while (look_around(c)) {
+            clock_look(c);
             if (c->ending) {
-                if (!c->retry_at || c->clock.boottime(c->clock.ctx) >= c->retry_at) {
+                if (!c->retry_at || boot_of(c) >= c->retry_at) {
                     c->retry_at = 0;
                     if (end_procedure(c))
                         break;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "plugin/base/crash.h"
+#include "plugin/base/doze.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
@@ -53,7 +54,7 @@ struct held_credential {
     struct der_list chain, anchors;
     struct credential use;          /* points into this */
     char name[CREDENTIAL_NAME_MAX]; /* for the observer */
-    int64_t not_after;              /* CERT */
+    int64_t not_before, not_after;  /* CERT */
 };
 
 enum credential_choice { CREDENTIAL_NONE, CREDENTIAL_PROVISIONED, CREDENTIAL_ENROLLED, CREDENTIAL_TENTATIVE };
@@ -76,6 +77,7 @@ struct client {
     bool started;
     struct cancel cancel; /* ends the waits of what runs now */
     struct cancel wake;   /* ends the sleep between procedures */
+    struct doze doze;
 
     pthread_mutex_t lock;
     pthread_cond_t over; /* `through` is set */
@@ -100,12 +102,15 @@ struct client {
     bool ending;  /* T2 has begun, or is taken up again */
     bool forced;  /* a person asked: what is held back goes now */
     unsigned failures;
-    unsigned lost;          /* times that the certificate of the present command vanished */
-    unsigned repeats_mixed; /* commands of this exchange that were answered without being executed */
-    uint64_t retry_at;      /* boottime; 0 = nothing is put off */
-    int64_t life_start, renew_not_before;
-    bool report_turn;  /* the renewal could not be made; what else waits comes before the next attempt */
-    int64_t not_after; /* of the certificate in use, 0 = not known */
+    unsigned lost;             /* times that the certificate of the present command vanished */
+    unsigned repeats_mixed;    /* commands of this exchange that were answered without being executed */
+    uint64_t retry_at;         /* boottime; 0 = nothing is put off */
+    uint64_t renew_not_before; /* boottime */
+    uint64_t poll_by;          /* boottime; when r.next_poll is due at the latest */
+    bool poll_ours;       /* r.next_poll was set in this run: poll_by is exact, whatever the wall clock */
+    int64_t clock_offset; /* realtime less boottime, at the last look */
+    bool report_turn;     /* the renewal could not be made; what else waits comes before the next attempt */
+    int64_t not_before, not_after; /* of the certificate in use, 0 = not known */
     struct session *session;
     enum credential_choice session_choice;
     bool fallback; /* the enrolled certificate was refused in this exchange */
@@ -123,6 +128,7 @@ enum attention_reason {
     ATTENTION_CERTIFICATE_REFUSED,
     ATTENTION_REPORT_PENDING,
     ATTENTION_CERTIFICATE_EXPIRING,
+    ATTENTION_CLOCK_WRONG,
     ATTENTION_STORE_FAILED,
     ATTENTION_CONFIGURATION_EXPIRED,
     ATTENTION_DEREGISTRATION_PENDING,
@@ -138,7 +144,6 @@ void new_transaction(struct client *c);
 
 /* worker.c */
 void *worker_main(void *client);
-int64_t now_of(struct client *c);
 /* -1 after a store failure (told; OUT_RETRY is the outcome then). */
 int save_registration(struct client *c);
 bool registration_live(struct client *c); /* registered and not expired (MC-01) */
@@ -147,6 +152,18 @@ bool end_asked(struct client *c); /* the node is gone: nothing new is begun */
 /* Sets client.error and returns `o`. */
 enum outcome fail(struct client *c, enum outcome o, enum mef_error_word word, const char *format, ...)
     mef_printf(4, 5);
+
+/* timers.c */
+int64_t now_of(struct client *c);
+uint64_t boot_of(struct client *c);
+uint64_t span_until(struct client *c, int64_t at);         /* 0: it has passed */
+void poll_timer_start(struct client *c, uint64_t seconds); /* in the record, not stored */
+uint64_t poll_timer_left(struct client *c);                /* microseconds; 0: due, or no timer */
+void timers_load(struct client *c);                        /* after the record was read */
+void clock_look(struct client *c); /* whether the wall clock was set; what follows from it */
+/* The next attempt comes so much later. What the MEF is the cause of is stored and keeps its place. */
+void put_off_by(struct client *c, uint64_t usec);
+void put_off_ends(struct client *c);
 
 /* session.c */
 void held_clear(struct held_credential *h);

@@ -9,9 +9,12 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
+#include "plugin/base/cancel.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "plugin/base/when.h"
 
 #define SECURITY_LEVEL 2 /* 112 bits and no SHA-1 signatures; the mandatory suites pass */
 #define VERIFY_DEPTH   8
@@ -265,6 +268,27 @@ static bool on_p256(X509 *cert)
            streq(group, "prime256v1");
 }
 
+static int64_t usec_of(const ASN1_TIME *t)
+{
+    struct tm tm = {0};
+
+    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) * (int64_t)USEC_PER_SEC : 0;
+}
+
+/* A device whose clock is wrong at boot finds every certificate out of its time: then that is said. */
+static void say_distrust(struct tls *t, X509_STORE_CTX *ctx)
+{
+    int error = X509_STORE_CTX_get_error(ctx);
+    const X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+    char when[VALIDITY_TEXT_LEN] = "";
+
+    if (at && (error == X509_V_ERR_CERT_NOT_YET_VALID || error == X509_V_ERR_CERT_HAS_EXPIRED))
+        validity_text(usec_of(X509_get0_notBefore(at)), usec_of(X509_get0_notAfter(at)), now_realtime(),
+                      when);
+    (void)snprintf(t->why, sizeof t->why, "its certificate is not trusted: %s%s%s",
+                   X509_verify_cert_error_string(error), *when ? ": " : "", when);
+}
+
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
     struct tls *t = arg;
@@ -273,8 +297,7 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 
     X509_VERIFY_PARAM_set_depth(param, VERIFY_DEPTH);
     if (X509_verify_cert(ctx) <= 0) {
-        snprintf(t->why, sizeof t->why, "its certificate is not trusted: %s",
-                 X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+        say_distrust(t, ctx);
         return 0;
     }
     if (t->kind == CREDENTIAL_ANONYMOUS) { /* a server of the web: names as RFC 6125 has them, any key */

@@ -12,7 +12,7 @@
 
 /* ---- token ------------------------------------------------------------------------------------------- */
 
-GBytes *world_certificate(const char *cn)
+static GBytes *certificate_from_to(const char *cn, time_t from, time_t to)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *x = X509_new();
@@ -20,8 +20,8 @@ GBytes *world_certificate(const char *cn)
 
     g_assert_nonnull(key);
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600L * 24 * 3650);
+    ASN1_TIME_set(X509_getm_notBefore(x), from);
+    ASN1_TIME_set(X509_getm_notAfter(x), to);
     X509_set_pubkey(x, key);
     X509_NAME *name = X509_get_subject_name(x);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
@@ -34,6 +34,12 @@ GBytes *world_certificate(const char *cn)
     X509_free(x);
     EVP_PKEY_free(key);
     return b;
+}
+
+GBytes *world_certificate(const char *cn)
+{
+    time_t now = time(NULL);
+    return certificate_from_to(cn, now - 3600, now + 3600L * 24 * 3650);
 }
 
 static int vault_fails(struct world *w, struct mef_error *reterr)
@@ -266,7 +272,10 @@ int est_enrol(const struct est_params *p, struct est_result *ret, struct mef_err
         (void)mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "scripted enrolment failure");
         return w->est_result;
     }
-    g_autoptr(GBytes) ca = world_certificate("MEF CA"), leaf = world_certificate("gw42");
+    time_t now = (time_t)(w->real / 1000000);
+    g_autoptr(GBytes) ca = world_certificate("MEF CA"),
+                      leaf = w->cert_life ? certificate_from_to("gw42", now, now + (time_t)w->cert_life)
+                                          : world_certificate("gw42");
     gsize n;
     const void *data = g_bytes_get_data(ca, &n);
     g_assert_cmpint(der_list_add(&ret->ca, data, n), ==, 0);

@@ -55,28 +55,29 @@ static int clock_random(void *ctx, void *buf, size_t len)
     return 0;
 }
 
-static int clock_sleep(void *ctx, const struct wait *wait, uint64_t usec)
+static void clock_sleep(void *ctx, const struct cancel *cancel, uint64_t usec)
 {
     struct world *w = ctx;
-    int r;
 
     pthread_mutex_lock(&w->lock);
+    w->sleeps++;
     uint64_t end = usec == UINT64_MAX ? usec : w->boot + usec;
     for (;;) {
-        if (cancel_fired(wait->cancel)) {
-            r = -ECANCELED;
+        if (cancel_fired(cancel))
+            break;
+        if (w->clock_set) {
+            w->clock_set = false;
             break;
         }
         if (end <= w->limit) {
             w->real += (int64_t)(end - w->boot);
             w->boot = end;
-            r = -ETIMEDOUT;
             break;
         }
         w->asleep = true;
-        w->sleeping = wait->cancel;
+        w->sleeping = cancel;
         pthread_cond_broadcast(&w->changed);
-        struct pollfd p[] = {{.fd = wait->cancel->fd, .events = POLLIN}, {.fd = w->tick, .events = POLLIN}};
+        struct pollfd p[] = {{.fd = cancel->fd, .events = POLLIN}, {.fd = w->tick, .events = POLLIN}};
         pthread_mutex_unlock(&w->lock);
         (void)poll(p, 2, -1);
         pthread_mutex_lock(&w->lock);
@@ -86,7 +87,6 @@ static int clock_sleep(void *ctx, const struct wait *wait, uint64_t usec)
     }
     w->asleep = false;
     pthread_mutex_unlock(&w->lock);
-    return r;
 }
 
 void world_idle(struct world *w)
@@ -117,6 +117,22 @@ void world_advance(struct world *w, uint64_t seconds)
     w->real += (int64_t)(w->limit - w->boot);
     w->boot = w->limit;
     pthread_mutex_unlock(&w->lock);
+}
+
+void world_set_clock(struct world *w, const char *timestamp)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&w->lock);
+    g_assert_cmpint(timestamp_parse(timestamp, &w->real), ==, 0);
+    if (w->client) {
+        w->clock_set = true;
+        w->asleep = false;
+    }
+    pthread_mutex_unlock(&w->lock);
+    g_assert_cmpint(write(w->tick, &one, sizeof one), ==, sizeof one);
+    if (w->client)
+        world_idle(w);
 }
 
 /* ---- power ------------------------------------------------------------------------------------------- */

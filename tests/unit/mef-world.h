@@ -45,6 +45,8 @@ struct world {
     int64_t real;
     uint64_t boot, limit; /* boottime may go up to limit */
     int tick;             /* eventfd: limit has moved */
+    bool clock_set;       /* since the last sleep */
+    unsigned sleeps;      /* begun */
     const struct cancel *sleeping;
     bool asleep;
     unsigned randoms;
@@ -88,6 +90,7 @@ struct world {
     /* EST */
     int est_result; /* 20, 100, 101 */
     unsigned enrolments;
+    uint64_t cert_life; /* seconds from now that the leaf lives, 0: ten years of the machine's clock */
     char est_uri[256], est_san[300], est_with[64], est_renew[64];
     /* journal */
     struct reg_record reg;
@@ -128,6 +131,7 @@ void world_stop(struct world *w); /* stop, join, free */
 void world_idle(struct world *w);
 void world_advance(struct world *w, uint64_t seconds);                      /* lets time pass, then idle */
 void world_request(struct world *w, enum mef_procedure proc, uint32_t job); /* then idle */
+void world_set_clock(struct world *w, const char *timestamp);               /* a step; then idle */
 /* -1 = not finished; else mef_error_word (0 = done). */
 int world_finished(struct world *w, uint32_t job);
 const char *world_attention(struct world *w, const char *reason); /* NULL = none */

@@ -13,6 +13,11 @@ tests_unit_test_mef_command_SOURCES = tests/unit/test-mef-command.c $(MEF_WORLD)
 tests_unit_test_mef_command_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_command_LDADD = $(MEF_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test-mef-clock
+tests_unit_test_mef_clock_SOURCES = tests/unit/test-mef-clock.c $(MEF_WORLD)
+tests_unit_test_mef_clock_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_clock_LDADD = $(MEF_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test-mef-failure
 tests_unit_test_mef_failure_SOURCES = tests/unit/test-mef-failure.c $(MEF_WORLD)
 tests_unit_test_mef_failure_CFLAGS = $(MEF_TEST_CFLAGS)

@@ -3,9 +3,11 @@
 #include <glib.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sys/timerfd.h>
 
 #include "plugin/base/buf.h"
 #include "plugin/base/cancel.h"
+#include "plugin/base/doze.h"
 #include "plugin/base/err.h"
 #include "plugin/base/json-scan.h"
 #include "plugin/base/post.h"
@@ -190,6 +192,45 @@ static void test_wait(void)
     cancel_done(&c);
 }
 
+/* What ends a doze: its time, the cancel, the clock that was set; and without timerfds the first two as well.
+ */
+static void test_doze(void)
+{
+    struct cancel c;
+    pthread_t t;
+
+    g_assert_cmpint(cancel_init(&c), ==, 0);
+    for (int i = 0; i < 2; i++) {
+        struct doze d;
+        doze_init(&d);
+        g_assert_cmpint(d.timer, >=, 0);
+        g_assert_cmpint(d.set, >=, 0);
+        if (i == 1)
+            doze_done(&d);
+        uint64_t before = now_boottime();
+        doze(&d, &c, 20000);
+        g_assert_cmpuint(now_boottime() - before, >=, 20000);
+        before = now_boottime();
+        doze(&d, &c, 0);
+        g_assert_cmpint(pthread_create(&t, NULL, fire, &c), ==, 0);
+        doze(&d, &c, DOZE_FOREVER);
+        g_assert_true(cancel_fired(&c));
+        doze(&d, &c, DOZE_FOREVER);
+        g_assert_cmpint(pthread_join(t, NULL), ==, 0);
+        cancel_reset(&c);
+        if (i == 0) { /* nobody may set the clock of the machine that tests: as if it had been */
+            const struct itimerspec now = {.it_value = {.tv_nsec = 1}};
+            g_assert_cmpint(timerfd_settime(d.set, 0, &now, NULL), ==, 0);
+            doze(&d, &c, DOZE_FOREVER);
+            before = now_boottime(); /* and armed anew: not readable any more */
+            doze(&d, &c, 20000);
+            g_assert_cmpuint(now_boottime() - before, >=, 20000);
+            doze_done(&d);
+        }
+    }
+    cancel_done(&c);
+}
+
 static void count(void *ctx, void *data)
 {
     *(int *)ctx += GPOINTER_TO_INT(data);
@@ -219,6 +260,7 @@ int main(int argc, char **argv)
     g_test_add_func("/base/json-scan", test_json_scan);
     g_test_add_func("/base/limits", test_buf_limit);
     g_test_add_func("/base/wait", test_wait);
+    g_test_add_func("/base/doze", test_doze);
     g_test_add_func("/base/post", test_post);
     return g_test_run();
 }

@@ -546,6 +546,7 @@ static void test_config_keys(void)
         "backoff-min",
         "backoff-max",
         "key-renew-margin",
+        "certificate-renew-margin",
         "rvi",
         "base-to",
         "default-ports",
