@@ -107,6 +107,7 @@ struct bus_params {
     void *ctx;
     /* The name is ours / no longer ours. Called from the loop, on changes only; may be NULL. */
     void (*on_state)(void *ctx, bool connected);
+    uint64_t second; /* microseconds of a second of the back-off; 0: 1000000. Tests let an hour pass. */
 };
 
 /* Copies the parameters, refs the event loop. -ENOMEM. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "dbus/internal.h"
+#include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 
 /* ---- replies ------------------------------------------------------------------------------------------ */
@@ -23,6 +24,8 @@ static bool answer_begins(struct bus_call *c)
     if (c->answered)
         return false;
     c->answered = true;
+    if (c->deferred && c->bus)
+        c->bus->n_deferred--;
     if (!reachable(c))
         return false;
     bus_flush(c->bus); /* state and signals before the reply */
@@ -167,10 +170,35 @@ void bus_call_settle(struct bus_call *c, int r, const struct mef_error *err)
 {
     if (c->answered)
         return;
-    if (r < 0)
+    if (r < 0) {
         bus_reply_error(c, err);
-    else if (c->refs <= c->held && (!c->out || !*c->out))
+    } else if (c->refs > c->held) {
+        c->deferred = true;
+        c->bus->n_deferred++;
+    } else if (!c->out || !*c->out) {
         bus_reply(c, "");
+    }
+}
+
+/* What is answered later holds memory until then, and nobody need read the answer. True: it was refused. */
+static bool too_many_deferred(struct bus_call *c)
+{
+    struct mef_error err = {0};
+    const struct bus_call *o;
+    size_t n = 0;
+
+    if (c->bus->n_deferred < LIMIT_DEFERRED_SENDER)
+        return false;
+    TAILQ_FOREACH(o, &c->bus->calls, link)
+    n += o->deferred && !o->answered && streq(o->sender, c->sender);
+    if (c->bus->n_deferred < LIMIT_DEFERRED && n < LIMIT_DEFERRED_SENDER)
+        return false;
+    mef_fail(
+        &err, MEF_ERROR_LIMIT_EXCEEDED,
+        "There are %zu calls under way, %zu of them yours, so '%s' is not begun; wait for their answers.",
+        c->bus->n_deferred, n, c->member);
+    bus_reply_error(c, &err);
+    return true;
 }
 
 bool bus_call_has_signature(const struct bus_call *c, const char *sig)
@@ -311,6 +339,8 @@ static void run(struct bus_call *c, const struct bus_method *m)
             bus_reply_error(c, NULL);
         return;
     }
+    if (!(m->action && streq(m->action, BUS_READONLY)) && too_many_deferred(c))
+        return;
     c->held = c->refs;
     int r = m->fn(c, &err);
     bus_call_settle(c, r, &err);

@@ -9,6 +9,7 @@
 
 #include "dbus/internal.h"
 #include "plugin/base/cancel.h"
+#include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 
@@ -106,8 +107,13 @@ DBusMessage *bus_driver_call(const char *member)
 
 int bus_send(struct bus *b, DBusMessage *m)
 {
-    if (!b->c || b->phase < PHASE_NAMING)
+    if (!b->c || b->phase < PHASE_NAMING || b->choked)
         return -ENOTCONN;
+    if (dbus_connection_get_outgoing_size(b->c) > (long)LIMIT_BUS_OUTGOING) {
+        b->choked = true; /* callers may be in the middle of something: at the end of the turn */
+        sd_event_source_set_enabled(b->turn, SD_EVENT_ONESHOT);
+        return -ENOTCONN;
+    }
     return dbus_connection_send(b->c, m, NULL) ? 0 : -ENOMEM;
 }
 
@@ -133,7 +139,7 @@ static void retry_after(struct bus *b, uint64_t usec)
 static void retry_later(struct bus *b)
 {
     b->backoff = b->backoff == 0 ? 1 : b->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : b->backoff * 2;
-    retry_after(b, b->backoff * USEC_PER_SEC);
+    retry_after(b, b->backoff * b->second);
 }
 
 static void requests_drop(struct bus *b)
@@ -153,6 +159,7 @@ static void connection_drop(struct bus *b)
     DBusConnection *c = TAKE_PTR(b->c);
 
     b->generation++;
+    b->choked = false;
     bus_told_forget(b);
     if (!c)
         return;
@@ -359,7 +366,11 @@ static void threads_init(void)
 
 static int on_turn(sd_event_source *s, void *data)
 {
-    bus_flush(data);
+    struct bus *b = data;
+
+    bus_flush(b);
+    if (b->choked)
+        bus_lost(b, "the bus does not take what it is sent");
     return 0;
 }
 
@@ -381,6 +392,7 @@ int bus_new(sd_event *event, const struct bus_params *p, struct bus **ret)
     b->ctx = p->ctx;
     b->on_state = p->on_state;
     b->hello_wait = HELLO_WAIT;
+    b->second = p->second ? p->second : USEC_PER_SEC;
     b->address = strdup(address && *address ? address : SYSTEM_BUS);
     b->name = strdup(p->name ? p->name : BUS_NAME);
     b->root = strdup(p->root ? p->root : BUS_ROOT);
@@ -389,7 +401,7 @@ int bus_new(sd_event *event, const struct bus_params *p, struct bus **ret)
         return -ENOMEM;
     for (size_t i = 0; i < p->n_trusted; i++)
         b->trusted[b->n_trusted++] = p->trusted[i];
-    int r = sd_event_add_time(event, &b->retry, CLOCK_MONOTONIC, UINT64_MAX, 50 * USEC_PER_MSEC, on_retry, b);
+    int r = sd_event_add_time(event, &b->retry, CLOCK_MONOTONIC, UINT64_MAX, b->second / 20, on_retry, b);
     if (r >= 0)
         r = sd_event_source_set_enabled(b->retry, SD_EVENT_OFF);
     if (r >= 0)

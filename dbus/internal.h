@@ -90,6 +90,7 @@ struct bus_call {
     size_t size;     /* octets of the arguments, while parked */
     char *signature; /* of the message, once the message itself has been let go */
     bool args_read, answered;
+    bool deferred;           /* its handler has returned and will answer later */
     unsigned held;           /* references before the handler ran: more afterwards means a deferred reply */
     const char *out;         /* signature of the reply */
     struct bus_dict no_dict; /* stays empty */
@@ -119,6 +120,8 @@ struct bus {
     sd_event_source *retry;       /* timer: connect, or ask for the name */
     sd_event_source *turn;        /* deferred: flush collected changes */
     unsigned backoff, hello_wait; /* seconds */
+    uint64_t second;              /* of these, in microseconds */
+    bool choked;                  /* the bus does not read; the connection ends with this turn */
 
     struct bus_object **object; /* sorted by path */
     size_t n_objects, room_objects;
@@ -129,7 +132,7 @@ struct bus {
     struct peer_list peers; /* most recently used first */
     size_t n_peers;
     struct call_list calls; /* all that exist */
-    size_t n_waiting, n_questions, parked_size;
+    size_t n_waiting, n_questions, parked_size, n_deferred;
     uint64_t n_asked;
 };
 

@@ -42,3 +42,6 @@
 #define LIMIT_BUS_DEPTH       4u           /* a{sv} in a{sv}; operations of Tree.Apply reach 2 */
 #define LIMIT_BUS_PEERS       256u         /* callers whose uid is remembered */
 #define LIMIT_BUS_WAITING     256u         /* calls whose caller's uid is being asked for */
+#define LIMIT_DEFERRED        256u         /* calls that wait for disk or token: each may hold a tree */
+#define LIMIT_DEFERRED_SENDER 64u          /* of these, one caller's: others get a turn too */
+#define LIMIT_BUS_OUTGOING    (64u * 1024 * 1024) /* octets that the bus does not take; no answer is so long */

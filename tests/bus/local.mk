@@ -2,7 +2,7 @@
 BUS_TEST_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(SYSTEMD_CFLAGS)
 BUS_TEST_LIBS = libtestbus.la libbus.la libbase.la $(DBUS_LIBS) $(SYSTEMD_LIBS) $(GLIB_LIBS)
 
-check_PROGRAMS += tests/bus/test-strange-bus tests/bus/test-memory tests/bus/test-values tests/bus/test-objects tests/bus/test-connection tests/bus/test-auth tests/bus/test-jobs tests/bus/test-remote
+check_PROGRAMS += tests/bus/test-strange-bus tests/bus/test-memory tests/bus/test-values tests/bus/test-objects tests/bus/test-connection tests/bus/test-auth tests/bus/test-jobs tests/bus/test-remote tests/bus/test-outage
 tests_bus_test_objects_SOURCES = tests/bus/test-objects.c tests/bus/service.c tests/bus/service.h
 tests_bus_test_objects_CFLAGS = $(BUS_TEST_CFLAGS)
 tests_bus_test_objects_LDADD = $(BUS_TEST_LIBS)
@@ -29,3 +29,6 @@ tests_bus_test_strange_bus_LDADD = $(BUS_TEST_LIBS)
 tests_bus_test_remote_SOURCES = tests/bus/test-remote.c tests/bus/service.c tests/bus/service.h
 tests_bus_test_remote_CFLAGS = $(BUS_TEST_CFLAGS)
 tests_bus_test_remote_LDADD = $(BUS_TEST_LIBS)
+tests_bus_test_outage_SOURCES = tests/bus/test-outage.c tests/bus/service.c tests/bus/service.h
+tests_bus_test_outage_CFLAGS = $(BUS_TEST_CFLAGS)
+tests_bus_test_outage_LDADD = $(BUS_TEST_LIBS)

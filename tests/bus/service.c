@@ -223,7 +223,8 @@ static void on_state(void *ctx, bool connected)
     connected ? s->up++ : s->down++;
 }
 
-void service_start(struct service *s, const char *address, const uid_t *trusted, size_t n_trusted)
+static void start(struct service *s, const char *address, const uid_t *trusted, size_t n_trusted,
+                  uint64_t second)
 {
     *s = (struct service){.text = g_strdup("hello")};
     s->events = g_ptr_array_new_with_free_func(g_free);
@@ -237,11 +238,22 @@ void service_start(struct service *s, const char *address, const uid_t *trusted,
                            .n_trusted = n_trusted,
                            .events = &s->sink,
                            .ctx = s,
-                           .on_state = on_state};
+                           .on_state = on_state,
+                           .second = second};
     g_assert_cmpint(bus_new(s->event, &p, &s->bus), ==, 0);
     g_assert_cmpint(bus_object_add(s->bus, BUS_ROOT, manager_interfaces, s, &s->manager), ==, 0);
     g_assert_cmpint(bus_object_add(s->bus, TEST_PATH, test_interfaces, s, &s->test), ==, 0);
     g_assert_cmpint(bus_start(s->bus, NULL), ==, 0);
+}
+
+void service_start(struct service *s, const char *address, const uid_t *trusted, size_t n_trusted)
+{
+    start(s, address, trusted, n_trusted, 0);
+}
+
+void service_start_fast(struct service *s, uint64_t second)
+{
+    start(s, NULL, NULL, 0, second);
 }
 
 static bool is_up(void *ctx)

@@ -28,6 +28,8 @@ struct service {
 
 void service_start(struct service *s, const char *address, const uid_t *trusted,
                    size_t n_trusted); /* NULL: a bus of its own */
+/* On a bus of its own; so many microseconds are a second of the back-off. */
+void service_start_fast(struct service *s, uint64_t second);
 void service_stop(struct service *s);
 void service_wait_up(struct service *s);
 bool service_saw(struct service *s, const char *event); /* an event whose text has this in it */
