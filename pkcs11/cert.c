@@ -38,7 +38,7 @@ static int read_cert(struct token *t, uint32_t at, struct der *ret, struct mef_e
         return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': a certificate object has no value", t->name);
     }
     if (r < 0)
-        return r;
+        return r == -E2BIG ? mef_error_errno(MEF_ERROR_FAILED) : r;
     if (o.has_sha256 && (!sha256_of(t, der, len, sha256) || memcmp(sha256, expected, sizeof sha256) != 0)) {
         free(der);
         return -ESTALE;

@@ -57,7 +57,7 @@ static const struct ckr_meaning meanings[] = {
     R(CKR_MECHANISM_INVALID, F, NONE),
     R(CKR_MECHANISM_PARAM_INVALID, F, NONE),
     R(CKR_OBJECT_HANDLE_INVALID, F, NONE),
-    R(CKR_OPERATION_ACTIVE, F, NONE),
+    R(CKR_OPERATION_ACTIVE, U, ERROR), /* of a session that only we use: it is stuck */
     R(CKR_OPERATION_NOT_INITIALIZED, F, NONE),
     R(CKR_PIN_INCORRECT, L, NONE),
     R(CKR_PIN_INVALID, L, NONE),

@@ -29,6 +29,8 @@ struct token {
     P11KitUri *uri;
     struct token_pin_guard guard;
     struct event_sink sink;
+    void (*changed)(void *ctx);
+    void *changed_ctx;
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *provider_default, *provider_own;
 
@@ -54,8 +56,9 @@ struct token {
     char serial[17];
     struct object_index index;
     char *burnt; /* identity of the PIN file that this object saw fail, should the guard not have kept it */
-    char *tried; /* identity of the PIN file of the last login that failed otherwise: token_poll() leaves it
-                    alone */
+    char *tried; /* identity of the PIN file of the last login that failed otherwise */
+    unsigned tries; /* how often in a row */
+    bool unasked;   /* token_poll() opens: nobody has asked for another attempt */
 
     pthread_mutex_t info_lock;
     struct token_info info;
@@ -118,7 +121,8 @@ int token_lookup(struct token *t, const struct object_key *key, CK_OBJECT_HANDLE
  */
 int token_search(struct token *t, unsigned mask, const uint8_t *id, size_t id_len, const char *label,
                  CK_OBJECT_HANDLE **ret, size_t *ret_n, struct mef_error *reterr);
-/* One attribute of variable length, at most `max` octets, malloc'ed. -ENODATA: absent or sensitive. */
+/* One attribute of variable length, at most `max` octets, malloc'ed. -ENODATA: absent or sensitive; -E2BIG:
+ * longer. */
 int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size_t max, uint8_t **ret,
                size_t *ret_len, struct mef_error *reterr);
 /* Destroys and forgets. An object that is gone already is a success. */
@@ -126,7 +130,7 @@ int token_destroy(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
 /* C_CreateObject and index. */
 int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *ret,
                  struct mef_error *reterr);
-/* Adds one object that is in the token to the index. One that cannot be read is left out and is no failure.
+/* Adds one object that is in the token to the index. One that is gone or of no class of ours is no failure.
  */
 int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr);
 int token_check_id(const uint8_t *id, size_t id_len, struct mef_error *reterr);

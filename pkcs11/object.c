@@ -53,10 +53,12 @@ int token_read(struct token *t, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type, size
         return -ENODATA;
     if (rv != CKR_OK)
         return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
-    if (a.ulValueLen > max)
-        return mef_fail(reterr, MEF_ERROR_FAILED,
-                        "token '%s': an object has an attribute of %lu octets, %zu are taken", t->name,
-                        a.ulValueLen, max);
+    if (a.ulValueLen > max) {
+        (void)mef_fail(reterr, MEF_ERROR_FAILED,
+                       "token '%s': an object has an attribute of %lu octets, %zu are taken", t->name,
+                       a.ulValueLen, max);
+        return -E2BIG;
+    }
     _cleanup_(freep) uint8_t *value = malloc(a.ulValueLen + 1);
     if (!value)
         return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory", t->name);
@@ -100,7 +102,8 @@ static CK_RV read_facts(struct token *t, CK_OBJECT_HANDLE h, struct facts *ret)
     return CKR_OK;
 }
 
-int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
+/* Adds one object to the index; 1 = it is of no use to us (gone, or of no class of ours). */
+static int index_one(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
 {
     _cleanup_(freep) uint8_t *der = NULL;
     uint8_t sha256[32];
@@ -110,17 +113,16 @@ int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *re
     bool has_sha256 = false;
 
     if (rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID)
-        return 0; /* another program deleted it in between, or it is nothing that can be used */
-    if (rv != CKR_OK) {
-        int r = token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
-        return t->open ? 0 : r; /* one odd object must not hide the others */
-    }
+        return 1; /* another program deleted it in between, or it is nothing that can be used */
+    if (rv != CKR_OK)
+        return token_fail_call(t, "C_GetAttributeValue", rv, NULL, reterr);
     unsigned class = token_class_from_cko(x.cko);
     if (!class)
-        return 0;
+        return 1;
     if (class == TOKEN_CERTIFICATE) {
+        /* One without a value, or with a huge one, is listed without a fingerprint. */
         int r = token_read(t, h, CKA_VALUE, LIMIT_CERTIFICATE, &der, &len, reterr);
-        if (!t->open)
+        if (r < 0 && r != -ENODATA && r != -E2BIG)
             return r;
         has_sha256 =
             r == 0 && len > 0 && EVP_Q_digest(t->libctx, "SHA256", NULL, der, len, sha256, NULL) == 1;
@@ -128,6 +130,26 @@ int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *re
     if (index_add(&t->index, h, class, x.id, x.id_len, x.label, x.label_len, has_sha256 ? sha256 : NULL) < 0)
         return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory for its objects", t->name);
     return 0;
+}
+
+int token_index_handle(struct token *t, CK_OBJECT_HANDLE h, struct mef_error *reterr)
+{
+    int r = index_one(t, h, reterr);
+
+    /* Once more, so that a passing failure of the token does not hide an object that is there. */
+    if (r < 0 && t->open)
+        r = index_one(t, h, reterr);
+    return r > 0 ? 0 : r;
+}
+
+/* A search that is not ended blocks the session for everything else, so it is tried once more. */
+static CK_RV end_search(struct token *t)
+{
+    CK_RV rv = t->f->C_FindObjectsFinal(t->session);
+
+    if (rv != CKR_OK)
+        rv = t->f->C_FindObjectsFinal(t->session);
+    return rv == CKR_OPERATION_NOT_INITIALIZED ? CKR_OK : rv;
 }
 
 /* All handles that fit the template. */
@@ -139,7 +161,7 @@ static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template
     CK_RV rv = t->f->C_FindObjectsInit(t->session, template, n_template);
 
     if (rv == CKR_OPERATION_ACTIVE) { /* a search that broke off */
-        (void)t->f->C_FindObjectsFinal(t->session);
+        (void)end_search(t);
         rv = t->f->C_FindObjectsInit(t->session, template, n_template);
     }
     if (rv != CKR_OK)
@@ -150,7 +172,7 @@ static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template
             room = room * 2 + FIND_BATCH;
             CK_OBJECT_HANDLE *more = reallocarray(all, room, sizeof *all);
             if (!more) {
-                (void)t->f->C_FindObjectsFinal(t->session);
+                (void)end_search(t);
                 return mef_fail(reterr, MEF_ERROR_FAILED, "token '%s': out of memory for its objects",
                                 t->name);
             }
@@ -161,15 +183,17 @@ static int find_all(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n_template
             break;
         n += got;
         if (n > TOKEN_OBJECTS_MAX) {
-            (void)t->f->C_FindObjectsFinal(t->session);
+            (void)end_search(t);
             return mef_fail(reterr, MEF_ERROR_FAILED,
                             "token '%s' holds more than %u objects: delete some, or use a token of its own",
                             t->name, TOKEN_OBJECTS_MAX);
         }
     }
-    (void)t->f->C_FindObjectsFinal(t->session);
+    CK_RV end = end_search(t);
     if (rv != CKR_OK)
         return token_fail_call(t, "C_FindObjects", rv, NULL, reterr);
+    if (end != CKR_OK)
+        return token_fail_call(t, "C_FindObjectsFinal", end, NULL, reterr);
     *ret = TAKE_PTR(all);
     *ret_n = n;
     return 0;
@@ -192,8 +216,11 @@ int token_refresh(struct token *t, unsigned mask, struct mef_error *reterr)
         index_remove_class(&t->index, mask);
     else
         index_clear(&t->index);
-    for (size_t i = 0; r == 0 && i < n; i++)
+    for (size_t i = 0; r == 0 && i < n; i++) {
         r = token_index_handle(t, all[i], reterr);
+        if (r < 0 && t->open)
+            r = 0; /* one that cannot be read, a foreign one most likely, must not hide the others */
+    }
     return r;
 }
 
@@ -306,8 +333,7 @@ int token_create(struct token *t, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_
     CK_RV rv = t->f->C_CreateObject(t->session, template, n, &h);
 
     if (rv != CKR_OK)
-        return token_fail_call(t, "C_CreateObject", rv,
-                               rv == CKR_DEVICE_MEMORY ? "delete objects of it" : NULL, reterr);
+        return token_fail_call(t, "C_CreateObject", rv, NULL, reterr);
     if (token_state(t) == TOKEN_FULL)
         token_set_state(t, TOKEN_PRESENT, NULL);
     /* It is in the token; should the token go at this very moment, a repetition finds it there. */

@@ -14,6 +14,7 @@
 #include "plugin/base/str.h"
 
 #define IDENTITY_MAX 128
+#define LOGIN_TRIES  2u
 
 static void file_identity(const struct stat *st, char dst[IDENTITY_MAX])
 {
@@ -142,6 +143,8 @@ static int login_failed(struct token *t, CK_RV rv, const char *identity, struct 
                             rv == CKR_PIN_LOCKED ? "unlock the user PIN with the SO PIN or PUK" : NULL, &why);
         /* A token that is gone or broken keeps that state; anything else means that we are not let in. */
         if (t->open) {
+            bool same = t->tried && streq(t->tried, identity);
+            t->tries = same ? t->tries + 1 : 1;
             free(t->tried);
             t->tried = strdup(identity);
             token_set_state(t, TOKEN_LOCKED, &why);
@@ -157,6 +160,14 @@ static int login_failed(struct token *t, CK_RV rv, const char *identity, struct 
         "again; write the right PIN to that file",
         t->name, t->pin_file);
     return locked(t, &why, EVENT_TOKEN_PIN_WRONG, reterr);
+}
+
+/* A login that failed for a reason of the token's own is tried once more by itself, unless the token counts
+ * it as a wrong one: a card must not be locked by our persistence. */
+static bool given_up(struct token *t, const char *identity)
+{
+    return t->unasked && t->tried && streq(t->tried, identity) &&
+           (t->tries >= LOGIN_TRIES || t->token.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY));
 }
 
 int token_login(struct token *t, struct mef_error *reterr)
@@ -185,6 +196,13 @@ int token_login(struct token *t, struct mef_error *reterr)
                              "right PIN to that file"
                            : "token '%s': it cannot be read from the store whether the PIN in '%s' was wrong "
                              "before, so it is not tried",
+                       t->name, t->pin_file);
+        return locked(t, &why, EVENT_TOKEN_FAILED, reterr);
+    }
+    if (given_up(t, identity)) {
+        (void)mef_fail(&why, MEF_ERROR_TOKEN_LOCKED,
+                       "token '%s': C_Login failed before, though not because of the PIN in '%s', and is not "
+                       "tried again by itself: see to the token, then call Token.Rescan",
                        t->name, t->pin_file);
         return locked(t, &why, EVENT_TOKEN_FAILED, reterr);
     }

@@ -26,6 +26,12 @@ enum token_state token_state(struct token *t)
     return (enum token_state)atomic_load(&t->state);
 }
 
+void token_watch(struct token *t, void (*changed)(void *ctx), void *ctx)
+{
+    t->changed = changed;
+    t->changed_ctx = ctx;
+}
+
 static int refuse_stopped(struct token *t, struct mef_error *reterr)
 {
     return mef_fail(reterr, MEF_ERROR_CANCELLED, "the token of '%s' is being closed: nothing was done",
@@ -114,6 +120,8 @@ void token_set_state_as(struct token *t, enum token_state s, const struct mef_er
     t->info.state = s;
     t->info.last = why ? *why : (struct mef_error){0};
     pthread_mutex_unlock(&t->info_lock);
+    if (before != s && t->changed)
+        t->changed(t->changed_ctx);
     if (!news)
         return;
     if (why && why->word != MEF_ERROR_NONE) {
@@ -132,11 +140,24 @@ void token_drop_session(struct token *t)
     index_clear(&t->index);
 }
 
+/* What to do about a code, where the caller knows nothing better. */
+static const char *advice_for(const struct ckr_meaning *m)
+{
+    if (!m)
+        return NULL;
+    if (m->effect == CKR_EFFECT_FULL)
+        return "it is full; delete objects that nobody needs, or use another token";
+    return m->word == MEF_ERROR_READ_ONLY ? "remove the write protection or name another token" : NULL;
+}
+
 int token_fail_call(struct token *t, const char *call, CK_RV rv, const char *advice, struct mef_error *reterr)
 {
     const struct ckr_meaning *m = ckr_find(rv);
     struct mef_error why;
     char name[32];
+
+    if (!advice)
+        advice = advice_for(m);
     int r = mef_fail(&why, m ? m->word : MEF_ERROR_FAILED, "token '%s': %s failed with %s%s%s", t->name, call,
                      token_ckr_name(rv, name), advice ? ": " : "", advice ? advice : "");
 

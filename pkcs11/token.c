@@ -166,8 +166,10 @@ static int open_session(struct token *t, struct mef_error *reterr)
     return 0;
 }
 
-/* State and reason of a failed open; calls that failed have set theirs already. */
-static int open_failed(struct token *t, int r, const struct mef_error *why, struct mef_error *reterr)
+/* State and reason of a failed open; calls that failed have set theirs already. `seen`: there is such a
+ * token, so what was wrong with the device before has not ended by its removal. */
+static int open_failed(struct token *t, int r, bool seen, const struct mef_error *why,
+                       struct mef_error *reterr)
 {
     struct mef_error e = *why;
 
@@ -175,7 +177,7 @@ static int open_failed(struct token *t, int r, const struct mef_error *why, stru
         r = mef_fail(&e, MEF_ERROR_FAILED, "token '%s' could not be opened: %s", t->name,
                      strerrordesc_np(-r));
     token_drop_session(t);
-    if (e.word == MEF_ERROR_TOKEN_UNAVAILABLE && token_state(t) != TOKEN_ERROR)
+    if (e.word == MEF_ERROR_TOKEN_UNAVAILABLE && !(seen && token_state(t) == TOKEN_ERROR))
         token_set_state(t, TOKEN_ABSENT, &e);
     else if (e.word == MEF_ERROR_TOKEN_LOCKED)
         token_set_state(t, TOKEN_LOCKED, &e);
@@ -189,6 +191,7 @@ static int open_failed(struct token *t, int r, const struct mef_error *why, stru
 static int open_locked(struct token *t, struct mef_error *reterr)
 {
     struct mef_error why = {0};
+    bool seen;
     int r;
 
     if (t->open)
@@ -198,13 +201,15 @@ static int open_locked(struct token *t, struct mef_error *reterr)
         token_restart_modules(t);
         t->stale = false;
     }
-    (void)((r = token_load_modules(t, &why)) < 0 || (r = token_find_slot(t, &why)) < 0 ||
-           (r = open_session(t, &why)) < 0 || (r = token_login(t, &why)) < 0 ||
+    (void)((r = token_load_modules(t, &why)) < 0 || (r = token_find_slot(t, &why)) < 0);
+    seen = r == 0;
+    (void)(r < 0 || (r = open_session(t, &why)) < 0 || (r = token_login(t, &why)) < 0 ||
            (r = token_refresh(t, TOKEN_ANY, &why)) < 0);
     if (r < 0)
-        return open_failed(t, r, &why, reterr);
+        return open_failed(t, r, seen, &why, reterr);
     free(t->tried);
     t->tried = NULL;
+    t->tries = 0;
     token_set_state(t, TOKEN_PRESENT, NULL);
     return 0;
 }
@@ -217,6 +222,14 @@ int token_open(struct token *t, struct mef_error *reterr)
         return r;
     r = open_locked(t, reterr);
     token_leave(t);
+    return r;
+}
+
+static int open_unasked(struct token *t)
+{
+    t->unasked = true;
+    int r = open_locked(t, NULL);
+    t->unasked = false;
     return r;
 }
 
@@ -235,7 +248,7 @@ enum token_state token_poll(struct token *t)
             (void)token_fail_call(t, "C_GetSessionInfo", rv, NULL, NULL);
     }
     if (!t->open && (token_state(t) != TOKEN_LOCKED || token_pin_worth_trying(t)))
-        (void)open_locked(t, NULL);
+        (void)open_unasked(t);
     token_leave(t);
     return token_state(t);
 }

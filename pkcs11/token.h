@@ -82,6 +82,10 @@ bool token_busy(struct token *t);
 void token_free(struct token *t);
 DEFINE_CLEANUP(struct token *, token_free)
 
+/* `changed` is called at each change of the state, on the thread whose call saw it and inside that call: it
+ * must not call back. Before other threads use the token. */
+void token_watch(struct token *t, void (*changed)(void *ctx), void *ctx);
+
 /* The state as last seen. Never blocks. */
 enum token_state token_state(struct token *t);
 

@@ -76,10 +76,7 @@ static int rescan_work(void *ctx, struct mef_error *reterr)
 {
     struct rescan *s = ctx;
 
-    if (token_poll(s->e->token) == TOKEN_ABSENT)
-        return mef_fail(reterr, MEF_ERROR_TOKEN_UNAVAILABLE, "no token fits '%s'", s->e->config->token_uri);
-    token_thread_relist(s->e->token_thread);
-    return 0;
+    return token_thread_look_again(s->e->token_thread, reterr);
 }
 
 static void rescan_done(void *ctx, int r, const struct mef_error *err)

@@ -105,6 +105,7 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
                           struct mef_error *reterr);
 int registrations_bury(sqlite3 *sql, const struct burial *b, struct mef_error *reterr); /* store thread */
 void burial_free(struct burial *b);
+void registrations_token_back(struct engine *e);                    /* what waits for it goes now */
 void registrations_stop(struct engine *e);                   /* fires the cancels */
 int registrations_join(struct engine *e, uint64_t deadline); /* -ETIMEDOUT: one hangs */
 void registrations_free(struct engine *e);

@@ -422,6 +422,8 @@ static void on_token_state(void *ctx, enum token_state state, const struct mef_e
         return;
     if (first)
         registrations_start(e);
+    else if (state == TOKEN_PRESENT)
+        registrations_token_back(e);
 }
 
 static void on_token_listing(void *ctx, const struct token_listing *l)

@@ -292,6 +292,13 @@ static struct registration *registration_new(struct engine *e, struct mef_reg_co
     return r;
 }
 
+void registrations_token_back(struct engine *e)
+{
+    for (struct registration *r = e->registrations; r; r = r->next)
+        if (r->client)
+            mef_client_token_back(r->client);
+}
+
 void registration_job_cancel(void *ctx, uint32_t id)
 {
     struct engine *e = ctx;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "pkcs11/index.h"
 #include "plugin/base/cancel.h"
 #include "plugin/base/str.h"
 #include "plugin/cert/chain.h"
@@ -33,8 +34,10 @@ struct token_thread {
     pthread_mutex_t lock;
     pthread_cond_t cond;
     struct task *first, **last;
-    bool stop, rescan, ended;
-    enum token_state told;
+    bool stop, rescan, ended, woken;
+    pthread_t self; /* as the thread sees itself, before any other uses the token */
+    /* Of the thread alone. */
+    enum token_state seen, told;
     bool told_any;
 };
 
@@ -66,40 +69,27 @@ static void report_free(void *data)
 
 /* ---- listing ---------------------------------------------------------------------------------------- */
 
+/* One pass over the index; what is looked up for each object is sorted or hashed, since a token may hold
+ * thousands that are not ours. */
 struct lister {
-    struct token_listing l;
-    struct vault_row *rows;
+    struct token_listing l; /* candidates; each is small until it is chosen */
+    size_t room;
+    struct vault_row *rows; /* sorted by what they are found by */
     size_t n_rows;
+    struct object_index keys; /* private keys, by CKA_ID */
 };
 
-static int add_owners(struct lister *g, struct listed *c)
+static int add_item(struct lister *g, const struct token_object *o)
 {
-    for (size_t i = 0; i < g->n_rows; i++) {
-        const struct vault_row *row = &g->rows[i];
-        bool pair =
-            row->kind == VAULT_PAIR && row->id_len == c->id_len && memcmp(row->id, c->id, c->id_len) == 0;
-        bool ca = (row->kind == VAULT_CA || row->kind == VAULT_ANCHOR) && row->id_len == 32 &&
-                  memcmp(row->id, c->sha256, 32) == 0;
-        bool key = row->kind == VAULT_KEY && c->kind == LISTED_KEY && streq0(row->label, c->label);
-        if ((pair || ca || key) && strv_push(&c->owners, row->owner) < 0)
+    if (g->l.n == g->room) {
+        size_t room = g->room * 2 + 64;
+        struct listed *more = reallocarray(g->l.item, room, sizeof *more);
+        if (!more)
             return -ENOMEM;
+        g->l.item = more;
+        g->room = room;
     }
-    return 0;
-}
-
-static int collect(void *ctx, const struct token_object *o)
-{
-    struct lister *g = ctx;
-
-    if (g->l.n >= 4 * LISTED_MAX)
-        return 0;
-    if (o->class == TOKEN_PRIVATE_KEY || o->class == TOKEN_PUBLIC_KEY)
-        return 0;
-    struct listed *item = reallocarray(g->l.item, g->l.n + 1, sizeof *item);
-    if (!item)
-        return -ENOMEM;
-    g->l.item = item;
-    struct listed *c = &item[g->l.n];
+    struct listed *c = &g->l.item[g->l.n];
     *c = (struct listed){.kind = o->class == TOKEN_SECRET_KEY ? LISTED_KEY : LISTED_CERTIFICATE};
     c->label = strdup(o->label);
     if (!c->label)
@@ -111,7 +101,68 @@ static int collect(void *ctx, const struct token_object *o)
     }
     if (o->sha256)
         memcpy(c->sha256, o->sha256, sizeof c->sha256);
-    return add_owners(g, c);
+    return 0;
+}
+
+static int collect(void *ctx, const struct token_object *o)
+{
+    struct lister *g = ctx;
+
+    switch (o->class) {
+    case TOKEN_PRIVATE_KEY:
+        return o->id_len ? index_add(&g->keys, 0, TOKEN_PRIVATE_KEY, o->id, o->id_len, NULL, 0, NULL) : 0;
+    case TOKEN_PUBLIC_KEY:
+        return 0;
+    case TOKEN_CERTIFICATE: /* one without a value that we take has no name on the bus */
+        return o->sha256 ? add_item(g, o) : 0;
+    default:
+        return *o->label ? add_item(g, o) : 0;
+    }
+}
+
+/* A certificate is found by the CKA_ID of its pair or by its fingerprint, a key by its label. */
+static const void *row_key(const struct vault_row *row, size_t *ret_len)
+{
+    *ret_len = row->kind == VAULT_KEY ? strlen(row->label) : row->id_len;
+    return row->kind == VAULT_KEY ? (const void *)row->label : row->id;
+}
+
+static int add_owners(struct lister *g, const struct object_index *rows, struct listed *c)
+{
+    const struct object_key by[] = {
+        {.mask = 1u << VAULT_PAIR, .id = c->id, .id_len = c->id_len},
+        {.mask = 1u << VAULT_CA | 1u << VAULT_ANCHOR, .id = c->sha256, .id_len = sizeof c->sha256},
+        {.mask = 1u << VAULT_KEY, .id = (const uint8_t *)c->label, .id_len = strlen(c->label)},
+    };
+    size_t first = c->kind == LISTED_KEY ? 2 : 0, end = c->kind == LISTED_KEY ? 3 : 2;
+
+    for (size_t k = first; k < end; k++)
+        for (uint32_t at = by[k].id_len ? index_find(rows, &by[k], OBJECT_NONE) : OBJECT_NONE;
+             at != OBJECT_NONE; at = index_find(rows, &by[k], at))
+            if (strv_push(&c->owners, g->rows[rows->item[at].handle].owner) < 0)
+                return -ENOMEM;
+    return 0;
+}
+
+static int mark_ours(struct lister *g)
+{
+    struct object_index rows = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < g->n_rows; i++) {
+        size_t len;
+        const void *key = row_key(&g->rows[i], &len);
+        r = index_add(&rows, i, 1u << g->rows[i].kind, key, len, NULL, 0, NULL);
+    }
+    for (size_t i = 0; r == 0 && i < g->l.n; i++) {
+        struct listed *c = &g->l.item[i];
+        const struct object_key own = {.mask = TOKEN_PRIVATE_KEY, .id = c->id, .id_len = c->id_len};
+        c->has_key =
+            c->kind != LISTED_KEY && c->id_len && index_find(&g->keys, &own, OBJECT_NONE) != OBJECT_NONE;
+        r = add_owners(g, &rows, c);
+    }
+    index_clear(&rows);
+    return r;
 }
 
 static int rows_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
@@ -129,46 +180,53 @@ static int rank(const void *a, const void *b)
     return rx - ry;
 }
 
-static int list(struct token_thread *t, struct token_listing *ret)
+static void cut(struct token_listing *l, size_t n)
+{
+    while (l->n > n) {
+        struct listed *c = &l->item[--l->n];
+        free(c->label);
+        free(c->cert.data);
+        strv_free(c->owners);
+    }
+}
+
+/* The certificate itself, of those that are shown. */
+static void read_cert(struct token *token, struct listed *c)
+{
+    struct cert_info info = {0};
+
+    if (c->kind == LISTED_KEY || token_find_cert(token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 ||
+        cert_info_get(&c->cert, &info) < 0)
+        return;
+    if (info.ca && !c->has_key)
+        c->kind = LISTED_ANCHOR;
+    cert_info_clear(&info);
+}
+
+/* `fresh`: the token is read again, for what other programs have done in it. Our own index knows what we did.
+ */
+static int list(struct token_thread *t, bool fresh, struct token_listing *ret)
 {
     struct lister g = {0};
     struct token *token = t->p.token;
     int r = db_run(t->p.vault->db, rows_work, &g, NULL);
 
     if (r == 0)
-        r = token_enumerate(token, TOKEN_ANY, true, collect, &g, NULL);
-    for (size_t i = 0; r == 0 && i < g.l.n; i++) {
-        struct listed *c = &g.l.item[i];
-        if (c->kind != LISTED_KEY)
-            c->has_key = c->id_len && token_find_key(token, c->id, c->id_len, NULL) == 0;
-    }
+        r = token_enumerate(token, TOKEN_ANY, fresh, collect, &g, NULL);
+    if (r == 0)
+        r = mark_ours(&g);
     free(g.rows);
+    index_clear(&g.keys);
     if (r == 0 && g.l.n > 1)
         qsort(g.l.item, g.l.n, sizeof *g.l.item, rank);
-    for (size_t i = 0; r == 0 && i < g.l.n && i < LISTED_MAX; i++) {
-        struct listed *c = &g.l.item[i];
-        struct cert_info info = {0};
-        if (c->kind == LISTED_KEY)
-            continue;
-        if (token_find_cert(token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 ||
-            cert_info_get(&c->cert, &info) < 0)
-            continue;
-        if (info.ca && !c->has_key)
-            c->kind = LISTED_ANCHOR;
-        cert_info_clear(&info);
-    }
-    if (r < 0) {
+    cut(&g.l, r < 0 ? 0 : LISTED_MAX);
+    for (size_t i = 0; i < g.l.n; i++)
+        read_cert(token, &g.l.item[i]);
+    if (r < 0)
         token_listing_clear(&g.l);
-        return r;
-    }
-    while (g.l.n > LISTED_MAX) {
-        struct listed *c = &g.l.item[--g.l.n];
-        free(c->label);
-        free(c->cert.data);
-        strv_free(c->owners);
-    }
-    *ret = g.l;
-    return 0;
+    else
+        *ret = g.l;
+    return r;
 }
 
 static void tell_listing(void *ctx, void *data)
@@ -183,14 +241,14 @@ static void tell_state(void *ctx, void *data)
     r->t->p.on_state(r->t->p.ctx, r->state, &r->why);
 }
 
-static void send_listing(struct token_thread *t)
+static void send_listing(struct token_thread *t, bool fresh)
 {
     struct report *r = calloc(1, sizeof *r);
 
     if (!r)
         return;
     r->t = t;
-    if (token_state(t->p.token) != TOKEN_ABSENT && list(t, &r->listing) < 0) {
+    if (token_state(t->p.token) != TOKEN_ABSENT && list(t, fresh, &r->listing) < 0) {
         free(r);
         return;
     }
@@ -208,7 +266,7 @@ static void send_state(struct token_thread *t, enum token_state state, const str
     t->told = state;
     t->told_any = true;
     /* The listing first: who acts on the state finds the certificates there. */
-    send_listing(t);
+    send_listing(t, false);
     if (r) {
         r->t = t;
         r->state = state;
@@ -225,27 +283,66 @@ static void open_first(struct token_thread *t)
     int r = token_open(t->p.token, &why);
 
     if (r == 0)
-        r = vault_reconcile(t->p.vault, &why);
+        r = vault_reconcile(t->p.vault, VAULT_START, &why);
     if (r < 0)
         event_emit(&t->p.vault->sink,
                    &(struct event){.id = EVENT_TOKEN_FAILED, .error = mef_error_name(why.word)}, "%s",
                    why.text);
-    send_state(t, token_state(t->p.token), &why);
+    t->seen = token_state(t->p.token);
+    send_state(t, t->seen, &why);
 }
 
-static void look(struct token_thread *t)
+/* What follows a look at the token: `before` is the state of the last one. */
+static void follow(struct token_thread *t, enum token_state now)
 {
-    enum token_state before = token_state(t->p.token), now = token_poll(t->p.token);
     struct mef_error why = {0};
     struct token_info info = {0};
+    bool usable = now == TOKEN_PRESENT || now == TOKEN_FULL,
+         was = t->seen == TOKEN_PRESENT || t->seen == TOKEN_FULL;
 
-    if (now == TOKEN_PRESENT && before != TOKEN_PRESENT)
-        (void)vault_reconcile(t->p.vault, &why);
+    if (usable && !was)
+        (void)vault_reconcile(t->p.vault, VAULT_RETURN, &why);
+    else if (usable && atomic_load(&t->p.vault->unsettled))
+        (void)vault_reconcile(t->p.vault, VAULT_AGAIN, &why);
+    t->seen = now;
+    now = token_state(t->p.token); /* as reconciling has left it */
     if (now != TOKEN_PRESENT && token_info(t->p.token, &info) == 0) {
         why = info.last;
         token_info_clear(&info);
     }
     send_state(t, now, &why);
+}
+
+/* A worker may have seen it go: that is told first, and a reopening in the same look is a return. */
+static void look(struct token_thread *t)
+{
+    if (token_state(t->p.token) != t->told)
+        follow(t, token_state(t->p.token));
+    follow(t, token_poll(t->p.token));
+}
+
+int token_thread_look_again(struct token_thread *t, struct mef_error *reterr)
+{
+    look(t);
+    /* Asked for by a person: also what would not be tried again by itself. */
+    int r = token_open(t->p.token, reterr);
+    follow(t, token_state(t->p.token));
+    if (r == 0)
+        send_listing(t, true);
+    return r;
+}
+
+/* Some thread's call has changed the state. */
+static void wake(void *ctx)
+{
+    struct token_thread *t = ctx;
+
+    if (pthread_equal(pthread_self(), t->self))
+        return;
+    (void)pthread_mutex_lock(&t->lock);
+    t->woken = true;
+    (void)pthread_cond_broadcast(&t->cond);
+    (void)pthread_mutex_unlock(&t->lock);
 }
 
 static void tell_done(void *ctx, void *data)
@@ -263,6 +360,7 @@ static void *run(void *arg)
 {
     struct token_thread *t = arg;
 
+    t->self = pthread_self();
     open_first(t);
     (void)pthread_mutex_lock(&t->lock);
     while (!t->stop) {
@@ -276,11 +374,12 @@ static void *run(void *arg)
             (void)pthread_mutex_lock(&t->lock);
             continue;
         }
-        bool rescan = t->rescan;
-        t->rescan = false;
+        bool rescan = t->rescan && !t->woken;
+        t->rescan = t->rescan && !rescan;
+        t->woken = false;
         (void)pthread_mutex_unlock(&t->lock);
         if (rescan)
-            send_listing(t);
+            send_listing(t, false);
         else
             look(t);
         (void)pthread_mutex_lock(&t->lock);
@@ -288,7 +387,7 @@ static void *run(void *arg)
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += token_state(t->p.token) == TOKEN_PRESENT ? LOOK_PRESENT_S : LOOK_ABSENT_S;
         int r = 0;
-        while (!t->stop && !t->first && !t->rescan && r == 0)
+        while (!t->stop && !t->first && !t->rescan && !t->woken && r == 0)
             r = pthread_cond_timedwait(&t->cond, &t->lock, &until);
     }
     struct task *rest = t->first;
@@ -321,11 +420,13 @@ int token_thread_new(const struct token_thread_params *p, struct token_thread **
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&t->cond, &attr);
     (void)pthread_condattr_destroy(&attr);
+    token_watch(p->token, wake, t);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     int r = -pthread_create(&t->thread, NULL, run, t);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (r < 0) {
+        token_watch(p->token, NULL, NULL);
         (void)pthread_cond_destroy(&t->cond);
         (void)pthread_mutex_destroy(&t->lock);
         free(t);
@@ -370,7 +471,7 @@ void token_thread_rescan(struct token_thread *t)
 
 void token_thread_relist(struct token_thread *t)
 {
-    send_listing(t);
+    send_listing(t, false);
 }
 
 void token_thread_stop(struct token_thread *t)
@@ -408,6 +509,7 @@ void token_thread_free(struct token_thread *t)
 {
     if (!t)
         return;
+    token_watch(t->p.token, NULL, NULL);
     (void)pthread_cond_destroy(&t->cond);
     (void)pthread_mutex_destroy(&t->lock);
     free(t);

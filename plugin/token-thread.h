@@ -44,9 +44,12 @@ int token_thread_new(const struct token_thread_params *p, struct token_thread **
  * done() comes with Cancelled. */
 int token_thread_submit(struct token_thread *t, int (*work)(void *ctx, struct mef_error *reterr),
                         void (*done)(void *ctx, int r, const struct mef_error *err), void *ctx);
-/* Lists the credentials again, soon; any thread. */
+/* From inside a work(): looks at the token, opens it also where that is not tried again by itself, and lists
+ * what other programs have put there. The outcome of opening it. */
+int token_thread_look_again(struct token_thread *t, struct mef_error *reterr);
+/* Lists the credentials again as we know them, soon; any thread. */
 void token_thread_rescan(struct token_thread *t);
-/* Lists them now: from inside a work(), so that on_listing() comes before its done(). */
+/* The same now: from inside a work(), so that on_listing() comes before its done(). */
 void token_thread_relist(struct token_thread *t);
 void token_thread_stop(struct token_thread *t);                   /* returns at once */
 int token_thread_join(struct token_thread *t, uint64_t deadline); /* -ETIMEDOUT: it hangs in the token */

@@ -38,7 +38,9 @@ static int put_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql,
                          "INSERT INTO token_object(kind,id,owner,label,state) VALUES(?1,?2,?3,?4,?5) "
-                         "ON CONFLICT(kind,id,owner) DO UPDATE SET state=excluded.state",
+                         "ON CONFLICT(kind,id,owner) DO UPDATE SET state=CASE "
+                         "WHEN kind IN (?6,?7) AND state=?8 AND excluded.state=?9 THEN state "
+                         "ELSE excluded.state END",
                          reterr);
     if (r < 0)
         return r;
@@ -47,6 +49,12 @@ static int put_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     stmt_text(&s, 3, j->owner);
     stmt_text(&s, 4, j->label ? j->label : "");
     stmt_int(&s, 5, j->state);
+    /* A CA certificate that is in use does not become an intent because a command brings it again: if that
+     * fails, what is there stays. */
+    stmt_int(&s, 6, VAULT_CA);
+    stmt_int(&s, 7, VAULT_ANCHOR);
+    stmt_int(&s, 8, CERT);
+    stmt_int(&s, 9, CERT_WANTED);
     return stmt_run(&s, reterr);
 }
 
@@ -204,6 +212,14 @@ static int find_psk(void *ctx, const char *fqdn, char **ret_key_id, struct mef_e
     return *ret_key_id ? 0 : -ENOMEM;
 }
 
+/* What was begun and failed is settled by the token thread. */
+static int begun(struct vault_ctx *v, int r)
+{
+    if (r < 0)
+        atomic_store(&v->unsettled, true);
+    return r;
+}
+
 static int make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, const char *owner,
                     struct evp_pkey_st **ret, struct mef_error *reterr)
 {
@@ -221,12 +237,12 @@ static int make_key(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, 
     CRASH_POINT(KEY_INTENT);
     r = token_generate_p256(v->token, id, KEY_ID_LEN, label, reterr);
     if (r < 0)
-        return r; /* the intent stays: start-up or the next try settles it */
+        return begun(v, r); /* the intent stays until it is settled, or the next try finds it */
     CRASH_POINT(KEY_MADE);
     j.state = KEY;
     r = db_run(v->db, put_row, &j, reterr);
     if (r < 0)
-        return r;
+        return begun(v, r);
     CRASH_POINT(KEY_CONFIRMED);
     return token_key_to_evp(v->token, id, KEY_ID_LEN, ret, reterr);
 }
@@ -303,13 +319,13 @@ static int put_cert(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, 
     CRASH_POINT(CERT_INTENT);
     r = token_put_cert(v->token, id, KEY_ID_LEN, label, cert, false, reterr);
     if (r < 0)
-        return r;
+        return begun(v, r);
     CRASH_POINT(CERT_STORED);
     j.state = CERT;
     r = db_run(v->db, put_row, &j, reterr);
     if (r == 0)
         CRASH_POINT(CERT_CONFIRMED);
-    return r;
+    return begun(v, r);
 }
 
 static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *label, const char *owner,
@@ -328,10 +344,10 @@ static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *lab
     CRASH_POINT(CA_INTENT);
     r = token_put_cert(v->token, NULL, 0, label, cert, true, reterr);
     if (r < 0)
-        return r;
+        return begun(v, r);
     CRASH_POINT(CA_STORED);
     j.state = CERT;
-    return db_run(v->db, put_row, &j, reterr);
+    return begun(v, db_run(v->db, put_row, &j, reterr));
 }
 
 static int find_cert(void *ctx, const uint8_t sha256[32], size_t prefix_len, struct der *ret,
@@ -399,7 +415,7 @@ static int drop_one(struct vault_ctx *v, struct row_job *j, struct mef_error *re
             : j->kind == VAULT_PAIR
                 ? token_delete_id(v->token, TOKEN_PAIR | TOKEN_CERTIFICATE, j->id, j->id_len, NULL, reterr)
                 : token_delete_cert(v->token, j->id, label, NULL, reterr);
-    return r < 0 ? r : db_run(v->db, drop_row, j, reterr);
+    return begun(v, r < 0 ? r : db_run(v->db, drop_row, j, reterr));
 }
 
 static int drop_pair(void *ctx, const uint8_t id[KEY_ID_LEN], const char *owner, struct mef_error *reterr)
@@ -426,7 +442,7 @@ static int put_key(void *ctx, const char *key_id, const char *owner, const struc
 
     if (r == 0)
         r = db_run(v->db, put_row, &j, reterr);
-    return r < 0 ? r : token_put_secret(v->token, key_id, key, reterr);
+    return r < 0 ? r : begun(v, token_put_secret(v->token, key_id, key, reterr));
 }
 
 static int drop_key(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr)
@@ -539,7 +555,7 @@ static int present(struct vault_ctx *v, const struct vault_row *row, bool cert, 
 }
 
 static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum row_state state,
-                         struct mef_error *reterr)
+                         enum vault_when when, struct mef_error *reterr)
 {
     struct row_job j = {.kind = (enum vault_kind)row->kind,
                         .id = row->id,
@@ -556,7 +572,9 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
                    "finishing the deletion of %s from the token", id);
         return drop_one(v, &j, reterr);
     }
-    if (state == CERT || state == KEY) {
+    if (state == CERT && when == VAULT_AGAIN)
+        return 0;
+    if ((state == CERT || state == KEY) && when != VAULT_AGAIN) {
         r = present(v, row, state == CERT, reterr);
         if (r == 0)
             event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
@@ -570,9 +588,15 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
     /* A key or certificate on its way belongs to a command that is still to be finished; without one nobody
      * will come back for it. */
     r = db_run(v->db, open_work, &o, reterr);
-    /* A key registration is never taken up again: its command makes another one. */
-    if (r < 0 || (o.open && row->kind != VAULT_KEY))
+    if (r < 0)
         return r;
+    /* A key registration is never taken up again, but until the next start somebody may be about to tie it.
+     */
+    if (row->kind == VAULT_KEY ? when != VAULT_START : o.open) {
+        if (row->kind != VAULT_KEY && when != VAULT_START)
+            atomic_store(&v->unsettled, true); /* the worker that has it in hand may yet fail */
+        return 0;
+    }
     event_emit(&v->sink, &(struct event){.id = EVENT_TOKEN_RECONCILED, .node = row->owner},
                "removing %s, which was begun for a command that has ended", id);
     return drop_one(v, &j, reterr);
@@ -590,21 +614,24 @@ static int clear_ruins(struct vault_ctx *v, struct mef_error *reterr)
     return r;
 }
 
-int vault_reconcile(struct vault_ctx *ctx, struct mef_error *reterr)
+int vault_reconcile(struct vault_ctx *ctx, enum vault_when when, struct mef_error *reterr)
 {
     struct row_job all = {0};
-    int r = db_run(ctx->db, rows_work, &all, reterr);
+    int r;
+
+    atomic_store(&ctx->unsettled, false); /* what fails from now on counts again */
+    r = db_run(ctx->db, rows_work, &all, reterr);
 
     bool began = false;
     for (size_t i = 0; r == 0 && i < all.n_rows; i++)
         began |= all.states[i] == KEY_WANTED || all.states[i] == CERT_WANTED;
-    if (began)
+    if (r == 0 && began && when != VAULT_AGAIN)
         r = clear_ruins(ctx, reterr);
     for (size_t i = 0; r == 0 && i < all.n_rows; i++)
-        r = reconcile_one(ctx, &all.rows[i], all.states[i], reterr);
+        r = reconcile_one(ctx, &all.rows[i], all.states[i], when, reterr);
     free(all.rows);
     free(all.states);
-    return r;
+    return begun(ctx, r);
 }
 
 /* ---- burnt PINs ------------------------------------------------------------------------------------- */

@@ -3,8 +3,10 @@
  * the database have no common transaction, so the row is written first as an intent, confirmed after, and
  * start-up compares the two (design.md 4). Implements `struct vault` of ports.h.
  *
- * Thread: the port on workers; vault_reconcile on the token thread before any worker runs. */
+ * Thread: the port on workers; vault_reconcile on the token thread. */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "pkcs11/token.h"
 #include "plugin/base/event.h"
@@ -15,13 +17,17 @@ struct vault_ctx {
     struct token *token;
     struct db *db;
     struct event_sink sink;
+    atomic_bool unsettled; /* a write failed half way: vault_reconcile() has something to do */
 };
 
 /* `ctx` outlives the port. */
 struct vault vault_port(struct vault_ctx *ctx);
 
-/* Finishes or undoes what a crash left half done. 0 when token and store agree. */
-int vault_reconcile(struct vault_ctx *ctx, struct mef_error *reterr);
+/* Finishes or undoes what a crash or a failure of the token left half done. 0 when token and store agree, but
+ * for what a running command still wants. START: before any worker runs; RETURN: the token is there again;
+ * AGAIN: something is unsettled. */
+enum vault_when { VAULT_START, VAULT_RETURN, VAULT_AGAIN };
+int vault_reconcile(struct vault_ctx *ctx, enum vault_when when, struct mef_error *reterr);
 
 /* Burnt PINs (pkcs11/token.h), in the store. */
 struct token_pin_guard vault_pin_guard(struct db *db);

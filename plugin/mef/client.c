@@ -178,6 +178,14 @@ int mef_client_cancel(struct client *c, uint32_t job)
     return r;
 }
 
+void mef_client_token_back(struct client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->token_back = true;
+    cancel_fire(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void mef_client_stop(struct client *c)
 {
     pthread_mutex_lock(&c->lock);

@@ -116,6 +116,9 @@ int mef_client_request(struct client *c, enum mef_procedure proc, uint32_t job, 
  * cancelled: -EBUSY. */
 int mef_client_cancel(struct client *c, uint32_t job);
 
+/* The token can be used again: an attempt that failed for want of it is made now. Returns at once. */
+void mef_client_token_back(struct client *c);
+
 /* Fires the cancel; the worker leaves its waits. Returns at once. Idempotent. */
 void mef_client_stop(struct client *c);
 /* Waits for the thread, at most until `deadline` (CLOCK_MONOTONIC usec). -ETIMEDOUT: a port call hangs; the

@@ -416,6 +416,13 @@ bool end_asked(struct client *c)
     return end;
 }
 
+/* The last attempt failed for want of the token, or of something in it. */
+static bool lacked_token(const struct client *c)
+{
+    return (c->error.word >= MEF_ERROR_TOKEN_UNAVAILABLE && c->error.word <= MEF_ERROR_TOKEN_FULL) ||
+           c->error.word == MEF_ERROR_NOT_FOUND;
+}
+
 /* What the loop thread left for us. False: stop. */
 static bool look_around(struct client *c)
 {
@@ -431,6 +438,9 @@ static bool look_around(struct client *c)
         c->r.retry_at = 0;
         c->failures = 0;
     }
+    if (c->token_back && lacked_token(c))
+        c->retry_at = 0;
+    c->token_back = false;
     cancelled = c->job.cancelled;
     if (!stop)
         cancel_reset(&c->cancel);

@@ -86,7 +86,7 @@ struct client {
     struct job queue[LIMIT_JOBS];
     size_t queued;
     struct job job; /* runs or waits; proc 0 = none */
-    bool stop, end, end_seen, fresh_job, through;
+    bool stop, end, end_seen, fresh_job, token_back, through;
     uint32_t end_job;
 
     /* The worker's. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/token/shim.h"
@@ -20,6 +21,39 @@ static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST list;
 static atomic_ulong session_epoch; /* epoch in which the last session was opened */
 
+static bool makes(enum shim_function f)
+{
+    return f == SHIM_CreateObject || f == SHIM_GenerateKeyPair;
+}
+
+/* The one call that shall fail once; CKR_OK = not this one. */
+static CK_RV once(enum shim_function f)
+{
+    struct shim_control *c = control;
+    int of = atomic_load(&c->total_of);
+
+    if (of && of != 1 + (int)f)
+        return CKR_OK;
+    unsigned n = atomic_fetch_add(&c->total, 1) + 1, at = atomic_load(&c->total_at);
+    if (!at || n < at || !atomic_compare_exchange_strong(&c->total_at, &at, 0))
+        return CKR_OK;
+    CK_RV rv = atomic_load(&c->total_with);
+    if (rv == CKR_DEVICE_REMOVED)
+        atomic_fetch_add(&c->epoch, 1);
+    atomic_store(&c->total_hit, 1 + (int)f);
+    return rv;
+}
+
+static void linger(enum shim_function f)
+{
+    unsigned ms = atomic_load(&control->delay_ms);
+
+    if (ms && atomic_load(&control->delay_in) == (int)f) {
+        struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+        (void)nanosleep(&t, NULL);
+    }
+}
+
 /* What a call does before it is forwarded; CKR_OK = forward. */
 static CK_RV before(enum shim_function f)
 {
@@ -32,13 +66,24 @@ static CK_RV before(enum shim_function f)
         while (read(fd, &byte, 1) < 0)
             ;
     }
+    linger(f);
     if (at && (n == at || (n > at && atomic_load(&c->fail_on[f]))))
         return atomic_load(&c->fail_with[f]);
-    return CKR_OK;
+    if (makes(f) && atomic_load(&c->no_create))
+        return CKR_DEVICE_MEMORY;
+    if ((makes(f) || f == SHIM_DestroyObject) && atomic_load(&c->no_write))
+        return CKR_TOKEN_WRITE_PROTECTED;
+    return once(f);
 }
 
 static CK_RV in_session(enum shim_function f)
 {
+    int trip = 1 + (int)f;
+
+    if (atomic_compare_exchange_strong(&control->trip_at, &trip, 0)) {
+        atomic_store(&control->removed, true);
+        atomic_fetch_add(&control->epoch, 1);
+    }
     if (atomic_load(&control->removed))
         return CKR_DEVICE_REMOVED;
     if (atomic_load(&session_epoch) != atomic_load(&control->epoch))
@@ -49,9 +94,18 @@ static CK_RV in_session(enum shim_function f)
 #define FORWARD(name, guard, params, args)                                                                   \
     static CK_RV shim_##name params                                                                          \
     {                                                                                                        \
+        atomic_fetch_add(&control->inside, 1);                                                               \
         CK_RV rv = guard(SHIM_##name);                                                                       \
-        return rv == CKR_OK ? real->C_##name args : rv;                                                      \
+        if (rv == CKR_OK)                                                                                    \
+            rv = real->C_##name args;                                                                        \
+        atomic_fetch_sub(&control->inside, 1);                                                               \
+        return rv;                                                                                           \
     }
+
+static CK_SLOT_ID real_slot(CK_SLOT_ID slot)
+{
+    return slot - atomic_load(&control->slot_shift);
+}
 
 static CK_RV shim_GetSlotList(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 {
@@ -63,7 +117,10 @@ static CK_RV shim_GetSlotList(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
         *n = 0;
         return CKR_OK;
     }
-    return real->C_GetSlotList(present, slots, n);
+    rv = real->C_GetSlotList(present, slots, n);
+    for (CK_ULONG i = 0; rv == CKR_OK && slots && i < *n; i++)
+        slots[i] += atomic_load(&control->slot_shift);
+    return rv;
 }
 
 static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
@@ -71,7 +128,8 @@ static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     CK_RV rv = before(SHIM_GetTokenInfo);
 
     if (rv == CKR_OK)
-        rv = atomic_load(&control->removed) ? CKR_TOKEN_NOT_PRESENT : real->C_GetTokenInfo(slot, info);
+        rv = atomic_load(&control->removed) ? CKR_TOKEN_NOT_PRESENT
+                                            : real->C_GetTokenInfo(real_slot(slot), info);
     if (rv == CKR_OK) {
         info->flags |= atomic_load(&control->flags_set);
         info->flags &= ~atomic_load(&control->flags_clear);
@@ -86,7 +144,7 @@ static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOT
 
     if (rv == CKR_OK)
         rv = atomic_load(&control->removed) ? CKR_TOKEN_NOT_PRESENT
-                                            : real->C_OpenSession(slot, flags, app, notify, s);
+                                            : real->C_OpenSession(real_slot(slot), flags, app, notify, s);
     if (rv == CKR_OK) {
         atomic_store(&session_epoch, atomic_load(&control->epoch));
         atomic_fetch_add(&control->sessions, 1);
@@ -107,7 +165,7 @@ static CK_RV shim_CloseSession(CK_SESSION_HANDLE s)
 
 static CK_RV shim_CloseAllSessions(CK_SLOT_ID slot)
 {
-    CK_RV rv = real->C_CloseAllSessions(slot);
+    CK_RV rv = real->C_CloseAllSessions(real_slot(slot));
 
     if (rv == CKR_OK)
         atomic_store(&control->sessions, 0);
@@ -123,11 +181,16 @@ static CK_RV shim_Finalize(void *reserved)
     return rv;
 }
 
+FORWARD(GetInfo, before, (CK_INFO * i), (i))
+FORWARD(GetSlotInfo, before, (CK_SLOT_ID slot, CK_SLOT_INFO *i), (real_slot(slot), i))
+FORWARD(GetMechanismList, before, (CK_SLOT_ID slot, CK_MECHANISM_TYPE *m, CK_ULONG *n),
+        (real_slot(slot), m, n))
 FORWARD(GetSessionInfo, in_session, (CK_SESSION_HANDLE s, CK_SESSION_INFO *i), (s, i))
 FORWARD(Login, in_session, (CK_SESSION_HANDLE s, CK_USER_TYPE u, CK_BYTE *pin, CK_ULONG n), (s, u, pin, n))
 FORWARD(FindObjectsInit, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n), (s, a, n))
 FORWARD(FindObjects, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *o, CK_ULONG max, CK_ULONG *n),
         (s, o, max, n))
+FORWARD(FindObjectsFinal, in_session, (CK_SESSION_HANDLE s), (s))
 FORWARD(GetAttributeValue, in_session, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n),
         (s, o, a, n))
 FORWARD(CreateObject, in_session, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o),
