@@ -388,7 +388,9 @@ static int get_attribute(void *object, const struct bus_property *p, struct bus_
     {                                                                                                        \
         name, sig, BUS_EMITS_TRUE, get_attribute, .aux = (attr)                                              \
     }
-#define COMMON ATTR("ExpirationTime", "t", MO_EXPIRATION_TIME), ATTR("Labels", "as", MO_LABELS)
+#define COMMON                                                                                               \
+    ATTR("ExpirationTime", "t", MO_EXPIRATION_TIME), ATTR("Labels", "as", MO_LABELS),                        \
+        ATTR("Description", "s", MO_DESCRIPTION)
 
 static const struct bus_property reg_cfg_properties[] = {ATTR("Fqdn", "s", MO_FQDN),
                                                          ATTR("AdminFQDN", "s", MO_ADMIN_FQDN),

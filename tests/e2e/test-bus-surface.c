@@ -87,9 +87,9 @@ static const struct row rows[] = {
         i, "Registration", P, "o", "r", PATH                                                                 \
     }
 #define COMMON(i)                                                                                            \
-    {i, "ExpirationTime", P, "t", "r", TIME},                                                                \
+    {i, "ExpirationTime", P, "t", "r", TIME}, {i, "Labels", P, "as", "r"},                                   \
     {                                                                                                        \
-        i, "Labels", P, "as", "r"                                                                            \
+        i, "Description", P, "s", "r"                                                                        \
     }
     REG_CFG(I("MEFClientRegCfg")),
     COMMON(I("MEFClientRegCfg")),

@@ -43,6 +43,27 @@ static void check_actions(void)
         }
 }
 
+/* Each attribute that a node may have can be read on the typed interface of its node (interfaces.md 2), but
+ * for the key and the file of a certificate. */
+static void check_attributes(void)
+{
+    for (int t = 0; t < MO_TYPE_MAX_; t++) {
+        const struct mo_type_info *type = mo_type_info((enum mo_type)t);
+        const struct bus_property *rows = node_typed_interface((enum mo_type)t)->properties;
+        g_assert_cmpstr(strrchr(node_typed_interface((enum mo_type)t)->name, '.') + 1, ==, type->interface);
+        for (int a = 0; a < MO_ATTR_MAX_; a++) {
+            const char *name = mo_attr_info((enum mo_attr)a)->property;
+            if (!name || !mo_field((enum mo_type)t, (enum mo_attr)a))
+                continue;
+            const struct bus_property *p = rows;
+            while (p->name && strcmp(p->name, name) != 0)
+                p++;
+            if (!p->name)
+                g_error("%s of a %s cannot be read on the bus", name, type->name);
+        }
+    }
+}
+
 static char *signature_of(GDBusArgInfo **args)
 {
     GString *s = g_string_new(NULL);
@@ -130,6 +151,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/root/interfaces/tables-whole", check_tables);
     g_test_add_func("/root/interfaces/changes-need-an-action", check_actions);
+    g_test_add_func("/root/interfaces/each-attribute-has-a-property", check_attributes);
     g_test_add_func("/root/interfaces/DC-02/xml-says-the-same", check_xml);
     return g_test_run();
 }
