@@ -40,7 +40,7 @@ const struct binding *binding_find(const struct engine *e, uint64_t node)
 
 int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 {
-    const struct outcome_row *o = ctx;
+    const struct node_outcome *o = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
     int r =
         stmt_prepare(&s, sql,
@@ -56,7 +56,7 @@ int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     stmt_text(&s, 3, o->why);
     stmt_int(&s, 4, o->expires);
     r = stmt_run(&s, reterr);
-    return r == 0 && o->credential ? vault_confirm_key(sql, o->credential, reterr) : r;
+    return r == 0 && o->credential ? vault_confirm_key(sql, o, reterr) : r;
 }
 
 struct ids {
@@ -187,7 +187,7 @@ static enum mo_state state_after(const struct mo_node *n, uint32_t status)
     }
 }
 
-int binding_show(struct engine *e, const struct outcome_row *o)
+int binding_show(struct engine *e, const struct node_outcome *o)
 {
     const struct mo_node *n = mo_tree_by_id(e->tree, o->node);
     struct binding *b = find(e, o->node);

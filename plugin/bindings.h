@@ -23,15 +23,7 @@ const struct binding *binding_find(const struct engine *e, uint64_t node); /* NU
 /* After a commit: what belongs to deleted nodes goes. */
 void bindings_apply(struct engine *e, const struct mo_diff *diff);
 
-/* The outcome of a processing, as one row. `credential` NULL: what is tied stays. `status`: enum cmd_status.
- */
-struct outcome_row {
-    uint64_t node;
-    uint32_t status;
-    const char *credential, *why;
-    int64_t expires; /* of what is tied, 0 = not known */
-};
-/* The durable part; a db_work, ctx = struct outcome_row. Store thread. */
+/* The durable part; a db_work, ctx = struct node_outcome. Store thread. */
 int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr);
 /* The visible part: memory, State and LastStatus of the node, and the bus. */
-int binding_show(struct engine *e, const struct outcome_row *o);
+int binding_show(struct engine *e, const struct node_outcome *o);

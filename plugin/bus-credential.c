@@ -10,6 +10,7 @@
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
+#include "plugin/bus-key.h"
 #include "plugin/cert/chain.h"
 #include "plugin/registrations.h"
 #include "policy/backoff.h"
@@ -128,14 +129,13 @@ static void write_uri(struct bus_credential *c, struct bus_writer *w)
     bus_write_s(w, uri);
 }
 
-/* Registrations that use it now, and nodes that name it or that it is tied to. */
-static void write_used_by(struct bus_credential *c, struct bus_writer *w)
+/* Registrations that use it now, and nodes that name it or that it is tied to: bus paths. */
+static int used_by(struct bus_credential *c, char ***ret)
 {
     struct engine *e = c->e;
-    _cleanup_(strv_freep) char **paths = NULL;
+    int r = registrations_using(e, c->name, ret);
 
-    (void)registrations_using(e, c->name, &paths);
-    for (size_t i = 0; i < mo_tree_count(e->tree); i++) {
+    for (size_t i = 0; r == 0 && i < mo_tree_count(e->tree); i++) {
         const struct mo_node *n = mo_tree_nth(e->tree, i);
         const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
         const char *text = mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT
@@ -147,9 +147,17 @@ static void write_used_by(struct bus_credential *c, struct bus_writer *w)
                                                      fingerprint_matches(&fp, c->what.sha256);
         uses = uses || (b && b->credential && find_name(e, b->credential) == c);
         _cleanup_(freep) char *path = uses ? node_bus_path(n) : NULL;
-        if (path)
-            (void)strv_push(&paths, path);
+        if (uses)
+            r = path ? strv_push(ret, path) : -ENOMEM;
     }
+    return r;
+}
+
+static void write_used_by(struct bus_credential *c, struct bus_writer *w)
+{
+    _cleanup_(strv_freep) char **paths = NULL;
+
+    (void)used_by(c, &paths);
     bus_write_strv(w, paths);
 }
 
@@ -249,17 +257,40 @@ static int get_chain(struct bus_call *call, struct mef_error *reterr)
     return bus_reply_by(call, fill_chain, c);
 }
 
+static const struct bus_option no_options[] = {{NULL, NULL}},
+                               delete_options[] = {{"Force", "b"}, {NULL, NULL}};
+
 static int renew(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                    "the MEF decides when a certificate is renewed; ask it by Poll");
+    struct bus_credential *c = bus_call_object(call);
+    int r = bus_call_options(call, 0, no_options, reterr);
+
+    if (r < 0)
+        return r;
+    if (c->what.kind != LISTED_KEY)
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                        "the MEF decides when a certificate is renewed; ask it by Poll");
+    return key_renew_start(c->e, call, c->name, c->what.owners, reterr);
 }
 
 static int delete_credential(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                    "deleting single credentials is not built into this version; delete the "
-                    "[MEFClientRegCfg] that owns it");
+    struct bus_credential *c = bus_call_object(call);
+    _cleanup_(strv_freep) char **users = NULL;
+    int r = bus_call_options(call, 0, delete_options, reterr);
+
+    if (r < 0)
+        return r;
+    if (c->what.kind != LISTED_KEY)
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                        "only a key from a MEF or MAF can be deleted by itself; a certificate goes with the "
+                        "node that owns it");
+    if (used_by(c, &users) < 0)
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    if (users && !bus_dict_b(bus_call_dict(call, 0), "Force", false))
+        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS,
+                        "'%s' is used by %s; say Force to delete it all the same", c->name, users[0]);
+    return key_delete_start(c->e, call, c->name, c->what.owners, reterr);
 }
 
 static const struct bus_method methods[] = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plugin/base/str.h"
+#include "plugin/bus-key.h"
 #include "plugin/registrations.h"
 
 enum manager_property {
@@ -188,7 +189,9 @@ static int manager_dump(struct bus_call *call, struct mef_error *reterr)
 
 static int manager_retrieve_key(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "key retrieval is not built into this version");
+    int r = bus_call_options(call, 1, no_options, reterr);
+
+    return r < 0 ? r : key_retrieve_start(bus_call_object(call), call, reterr);
 }
 
 static const struct bus_method methods[] = {

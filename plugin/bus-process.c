@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "plugin/asks.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
 #include "plugin/bus-node.h"
@@ -18,7 +19,7 @@ struct processing {
     uint32_t status;
     char *credential;
     struct mef_error why;
-    struct outcome_row row;
+    struct node_outcome row;
 };
 
 static void processing_free(struct processing *p)
@@ -52,10 +53,10 @@ static void stored(void *ctx, int r, const struct mef_error *err)
 /* Takes `p` over; answers when the outcome is on the disk. */
 static int settle(struct processing *p, struct mef_error *reterr)
 {
-    p->row = (struct outcome_row){.node = p->node.id,
-                                  .status = p->status,
-                                  .credential = p->credential,
-                                  .why = p->status == CMD_STATUS_OK ? NULL : p->why.text};
+    p->row = (struct node_outcome){.node = p->node.id,
+                                   .status = p->status,
+                                   .credential = p->credential,
+                                   .why = p->status == CMD_STATUS_OK ? NULL : p->why.text};
     if (db_submit(p->e->db, store, stored, p) < 0) {
         processing_free(p);
         return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
@@ -86,6 +87,42 @@ static void worked(void *ctx, int r, const struct mef_error *err)
         return;
     }
     (void)settle(p, &why);
+}
+
+/* The worker of the registration has done it, the outcome to the node as well. */
+static void done_by_worker(void *ctx, uint32_t status, const struct mef_error *err)
+{
+    _cleanup_(processing_freep) struct processing *p = ctx;
+
+    if (status)
+        (void)bus_reply(p->call, "us",
+                        cmd_status_number((enum cmd_status)status, p->e->settings.status_table),
+                        cmd_status_name((enum cmd_status)status));
+    else
+        bus_reply_error(p->call, err);
+}
+
+/* Keys and registrations at a MAF: a procedure of a worker, with a job behind it. Takes `p` over. */
+static int ask_for(struct processing *p, struct mef_error *reterr)
+{
+    struct registration *r = ask_whom(p->e, &p->node, p->what, &p->why);
+    struct mef_task *t = r ? calloc(1, sizeof *t) : NULL;
+
+    if (!r) {
+        p->status = CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+        return settle(p, reterr);
+    }
+    if (!t || !(t->node = calloc(1, sizeof *t->node)) || mo_snapshot_copy(&p->node, t->node) < 0) {
+        mef_task_free(t);
+        processing_free(p);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    }
+    t->kind = MEF_TASK_PROCESS;
+    t->what = p->what;
+    int e = ask_worker(r, t, "process", bus_call_uid(p->call), done_by_worker, p, NULL, reterr);
+    if (e < 0)
+        processing_free(p);
+    return e;
 }
 
 static const struct bus_option args_options[] = {
@@ -136,6 +173,8 @@ int node_process_start(struct engine *e, const struct mo_node *n, struct bus_cal
         p->status = (uint32_t)status;
         return settle(TAKE_PTR(p), reterr);
     }
+    if (p->what == MO_NODE_CASE_B || p->what == MO_NODE_CASE_C || p->what == MO_NODE_CASE_MAF)
+        return ask_for(TAKE_PTR(p), reterr);
     if (token_thread_submit(e->token_thread, work, worked, p) < 0)
         return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
     p = NULL;

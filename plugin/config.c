@@ -68,7 +68,7 @@ static const struct key {
     {"mef", "default-retry", KEY_SECONDS, AT(default_retry), "PT24H", NULL, 1, UINT64_C(366) * 86400},
     {"mef", "backoff-min", KEY_SECONDS, AT(backoff_min), "PT5S", NULL, 1, 86400},
     {"mef", "backoff-max", KEY_SECONDS, AT(backoff_max), "PT15M", NULL, 1, UINT64_C(7) * 86400},
-    {"mef", "key-renew-margin", KEY_SECONDS, AT(key_renew_margin), "P1D", NULL, 0, UINT64_C(366) * 86400},
+    {"mef", "key-renew-margin", KEY_SECONDS, AT(key_renew_margin), "0", NULL, 0, UINT64_C(366) * 86400},
     {"mef", "certificate-renew-margin", KEY_SECONDS, AT(certificate_renew_margin), "P30D", NULL, 1,
      UINT64_C(3660) * 86400},
     {"mef", "rvi", KEY_STRING, AT(rvi), "2a"},

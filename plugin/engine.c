@@ -228,6 +228,8 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
         .status_table = (enum status_table)c->status_table,
         .mo_node = {.trust_anchor = (enum trust_anchor_rule)c->trust_anchor_rule,
                     .suites = (enum suite_rule)c->suite_rule},
+        .key_renew_margin = c->key_renew_margin,
+        .renew_after_profile_expiry = c->renew_after_profile_expiry,
     };
     return r;
 }

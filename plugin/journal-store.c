@@ -32,6 +32,13 @@ static const char *const steps[] = {
     "ROWID;",
     "ALTER TABLE registration ADD COLUMN granted INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE registration ADD COLUMN retry_at INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE token_object ADD COLUMN profile INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE token_object ADD COLUMN path TEXT;"
+    "ALTER TABLE token_object ADD COLUMN registered INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE token_object ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE registration ADD COLUMN assigned_key TEXT;"
+    "ALTER TABLE registration ADD COLUMN assigned_for TEXT;"
+    "ALTER TABLE registration ADD COLUMN asked TEXT;",
     NULL};
 
 const struct db_piece journal_piece = {.name = "journal", .steps = steps};

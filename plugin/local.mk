@@ -4,9 +4,11 @@ noinst_LTLIBRARIES += libcore.la
 libcore_la_CFLAGS = $(AM_CFLAGS) $(DBUS_CFLAGS) $(SYSTEMD_CFLAGS) $(OPENSSL_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) $(INIH_CFLAGS)
 libcore_la_SOURCES = \
 	plugin/anchors.c plugin/anchors.h \
+	plugin/asks.c plugin/asks.h \
 	plugin/bindings.c plugin/bindings.h \
 	plugin/bus-credential.c \
 	plugin/bus-input.c plugin/bus-input.h \
+	plugin/bus-key.c plugin/bus-key.h \
 	plugin/bus-log.c \
 	plugin/bus-manager.c \
 	plugin/bus-node.c plugin/bus-node.h \
@@ -30,7 +32,8 @@ libcore_la_SOURCES = \
 	plugin/told.c \
 	plugin/token-thread.c plugin/token-thread.h \
 	plugin/tree-port.c plugin/tree-port.h \
-	plugin/vault.c plugin/vault.h
+	plugin/vault.c plugin/vault.h \
+	plugin/vault-keys.c
 # The order is that of the arrows in docs/ARCHITECTURE.md.
 libcore_la_LIBADD = libmef.la libcert.la libmo.la libnet.la libbus.la libp11.la libpolicy.la libbase.la \
 	$(DBUS_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(P11KIT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \

@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "plugin/asks.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
+#include "plugin/registrations.h"
 #include "policy/mo-node.h"
 
 struct question {
@@ -19,13 +21,15 @@ struct question {
     atomic_bool done; /* what stands below `done` is the loop's before, the worker's after */
     int fd;
     struct engine *e;
-    bool settle; /* else resolve */
+    enum { RESOLVE, SETTLE, DELEGATE } kind;
     char *path;
-    uint64_t node;
-    uint32_t status;
-    char *credential, *why;
+    struct mo_snapshot *node; /* DELEGATE, and the next */
+    enum mo_node_case what;
+    struct node_outcome outcome; /* its texts are this question's own */
     struct mo_snapshot *found;
+    uint32_t status;
     int r;
+    struct mef_error err; /* of r, word NONE: out of memory */
 };
 
 static void question_unref(void *data)
@@ -36,9 +40,10 @@ static void question_unref(void *data)
         return;
     closep(&q->fd);
     free(q->path);
-    free(q->credential);
-    free(q->why);
+    free((char *)(uintptr_t)q->outcome.credential);
+    free((char *)(uintptr_t)q->outcome.why);
     mo_snapshot_free(q->found);
+    mo_snapshot_free(q->node);
     free(q);
 }
 DEFINE_CLEANUP(struct question *, question_unref)
@@ -72,20 +77,66 @@ static int look_up(struct question *q)
     return mo_node_snapshot(q->e->tree, n, q->found);
 }
 
-static void answer(void *ctx, void *data)
+static void answer(struct question *q, int r)
 {
-    struct question *q = data;
     uint64_t one = 1;
 
-    (void)ctx;
-    q->r = q->settle ? binding_show(q->e, &(struct outcome_row){.node = q->node,
-                                                                .status = q->status,
-                                                                .credential = q->credential,
-                                                                .why = q->why})
-                     : look_up(q);
+    q->r = r;
     atomic_store(&q->done, true);
     ssize_t n = write(q->fd, &one, sizeof one);
     (void)n;
+}
+
+/* On the other registration's worker. */
+static void processed(void *ctx, uint32_t status, const struct mef_error *err)
+{
+    struct question *q = ctx;
+
+    q->status = status;
+    if (err)
+        q->err = *err;
+    answer(q, status ? 0 : -EIO);
+    question_unref(q);
+}
+
+static int pass_on(struct question *q)
+{
+    struct registration *r = ask_whom(q->e, q->node, q->what, &q->err);
+    struct mef_task *t = r ? calloc(1, sizeof *t) : NULL;
+
+    if (!t)
+        return r ? -ENOMEM : -ENOENT;
+    *t = (struct mef_task){
+        .kind = MEF_TASK_PROCESS, .node = TAKE_PTR(q->node), .what = q->what, .done = processed, .ctx = q};
+    atomic_fetch_add(&q->refs, 1);
+    int e = mef_client_task(r->client, t, &q->err);
+    if (e < 0) {
+        mef_task_free(t);
+        question_unref(q);
+    }
+    return e;
+}
+
+static void hear(void *ctx, void *data)
+{
+    struct question *q = data;
+    int r = 0;
+
+    (void)ctx;
+    switch (q->kind) {
+    case RESOLVE:
+        r = look_up(q);
+        break;
+    case SETTLE:
+        r = binding_show(q->e, &q->outcome);
+        break;
+    case DELEGATE:
+        r = pass_on(q);
+        if (r == 0)
+            return; /* the worker answers */
+        break;
+    }
+    answer(q, r);
 }
 
 /* ---- on the workers ------------------------------------------------------------------------------------ */
@@ -96,7 +147,7 @@ static int ask(struct question *q, const struct wait *wait, struct mef_error *re
 
     if (r == 0) {
         atomic_fetch_add(&q->refs, 1);
-        r = post_send(q->e->post, answer, NULL, q, question_unref);
+        r = post_send(q->e->post, hear, NULL, q, question_unref);
     }
     while (r == 0 && !atomic_load(&q->done)) {
         struct pollfd p[2] = {{.fd = q->fd, .events = POLLIN},
@@ -105,8 +156,11 @@ static int ask(struct question *q, const struct wait *wait, struct mef_error *re
         if (!atomic_load(&q->done))
             r = wait_check(wait);
     }
-    if (r == 0)
-        r = q->r;
+    if (r == 0 && (r = q->r) < 0 && q->err.word) {
+        if (reterr)
+            *reterr = q->err;
+        return r;
+    }
     if (r == -ETIMEDOUT)
         return mef_fail(reterr, MEF_ERROR_TIMED_OUT, "the loop of the host did not run in time");
     if (r == -ECANCELED)
@@ -127,27 +181,46 @@ static int port_resolve(void *ctx, const char *object_path, const struct wait *w
     return r;
 }
 
-static int port_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, int64_t expires,
-                       const char *why, const struct wait *wait, struct mef_error *reterr)
+static int port_settle(void *ctx, const struct node_outcome *o, const struct wait *wait,
+                       struct mef_error *reterr)
 {
     struct engine *e = ctx;
-    struct outcome_row row = {
-        .node = id, .status = status, .credential = credential, .expires = expires, .why = why};
+    struct node_outcome row = *o;
     _cleanup_(question_unrefp) struct question *q = question_new(e);
     int r = wait_check(wait);
 
     if (r < 0)
         return r;
-    if (!q || (credential && !(q->credential = strdup(credential))) || (why && !(q->why = strdup(why))))
+    if (!q || (o->credential && !(q->outcome.credential = strdup(o->credential))) ||
+        (o->why && !(q->outcome.why = strdup(o->why))))
         return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
-    q->settle = true;
-    q->node = id;
-    q->status = status;
+    q->kind = SETTLE;
+    q->outcome.node = o->node;
+    q->outcome.status = o->status;
     r = db_run(e->db, binding_store, &row, reterr);
     return r < 0 ? r : ask(q, wait, reterr);
 }
 
+static int port_delegate(void *ctx, const struct mo_snapshot *n, int what, const struct wait *wait,
+                         uint32_t *ret_status, struct mef_error *reterr)
+{
+    _cleanup_(question_unrefp) struct question *q = question_new(ctx);
+
+    if (!q || !(q->node = calloc(1, sizeof *q->node)) || mo_snapshot_copy(n, q->node) < 0)
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    q->kind = DELEGATE;
+    q->what = (enum mo_node_case)what;
+    int r = ask(q, wait, reterr);
+    if (r < 0)
+        return r;
+    *ret_status = q->status;
+    if (reterr && q->err.word)
+        *reterr = q->err;
+    return 0;
+}
+
 struct tree_port tree_port(struct engine *e)
 {
-    return (struct tree_port){.ctx = e, .resolve = port_resolve, .settle = port_settle};
+    return (struct tree_port){
+        .ctx = e, .resolve = port_resolve, .settle = port_settle, .delegate = port_delegate};
 }

@@ -14,22 +14,17 @@
 #include "plugin/cert/chain.h"
 #include "plugin/journal-store.h"
 
-/* A pair goes KEY_WANTED -> KEY -> CERT_WANTED -> CERT; a CA certificate CERT_WANTED -> CERT; both end over
- * LEAVING. An object that is in the token while its row still says *_WANTED is simply confirmed: the job that
- * wanted it finds it there. */
-enum row_state { KEY_WANTED = 1, KEY, CERT_WANTED, CERT, LEAVING };
-
 struct row_job {
     enum vault_kind kind;
     const uint8_t *id;
     size_t id_len;
     const char *owner, *label;
     char *label_of_row; /* out of leave_row: freed by drop_one */
-    enum row_state state;
+    enum vault_row_state state;
     bool last; /* out: nobody else owns it */
     struct vault_row *rows;
     size_t n_rows;
-    enum row_state *states;
+    enum vault_row_state *states;
 };
 
 static int put_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
@@ -117,12 +112,12 @@ static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return put_row(sql, j, reterr);
 }
 
-static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, enum row_state **ret_states,
-                     size_t *ret_n, struct mef_error *reterr)
+static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret,
+                     enum vault_row_state **ret_states, size_t *ret_n, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     _cleanup_(freep) struct vault_row *rows = NULL;
-    _cleanup_(freep) enum row_state *states = NULL;
+    _cleanup_(freep) enum vault_row_state *states = NULL;
     size_t n = 0;
     int r = stmt_prepare(
         &s, sql,
@@ -136,7 +131,7 @@ static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, en
         struct vault_row *more = reallocarray(rows, n + 1, sizeof *more);
         if (more)
             rows = more;
-        enum row_state *more_states = reallocarray(states, n + 1, sizeof *more_states);
+        enum vault_row_state *more_states = reallocarray(states, n + 1, sizeof *more_states);
         if (more_states)
             states = more_states;
         if (!more || !more_states)
@@ -151,7 +146,7 @@ static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret, en
             return mef_fail(reterr, MEF_ERROR_FAILED, "a row of token_object is damaged; restore state.db");
         memcpy(row->owner, name, strlen(name) + 1);
         (void)snprintf(row->label, sizeof row->label, "%s", label ? label : "");
-        states[n++] = (enum row_state)stmt_col_int(&s, 3);
+        states[n++] = (enum vault_row_state)stmt_col_int(&s, 3);
     }
     if (r < 0)
         return r;
@@ -454,21 +449,6 @@ static int drop_key(void *ctx, const char *key_id, const char *owner, struct mef
     return r < 0 ? r : drop_one(ctx, &j, reterr);
 }
 
-int vault_confirm_key(sqlite3 *sql, const char *key_id, struct mef_error *reterr)
-{
-    _cleanup_(stmt_done) struct stmt s = {0};
-    int r = stmt_prepare(&s, sql, "UPDATE token_object SET state=?1 WHERE kind=?2 AND label=?3 AND state=?4",
-                         reterr);
-
-    if (r < 0)
-        return r;
-    stmt_int(&s, 1, CERT);
-    stmt_int(&s, 2, VAULT_KEY);
-    stmt_text(&s, 3, key_id);
-    stmt_int(&s, 4, CERT_WANTED);
-    return stmt_run(&s, reterr);
-}
-
 static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
@@ -514,6 +494,8 @@ struct vault vault_port(struct vault_ctx *ctx)
         .put_anchor = put_node_anchor,
         .put_key = put_key,
         .drop_key = drop_key,
+        .keep_key = vault_keep_key,
+        .list_keys = vault_list_keys,
     };
 }
 
@@ -554,7 +536,7 @@ static int present(struct vault_ctx *v, const struct vault_row *row, bool cert, 
     return r == 0 ? 1 : r == -ENOENT ? 0 : r;
 }
 
-static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum row_state state,
+static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum vault_row_state state,
                          enum vault_when when, struct mef_error *reterr)
 {
     struct row_job j = {.kind = (enum vault_kind)row->kind,

@@ -41,6 +41,10 @@ struct vault_row {
     char owner[80];
     char label[400];
 };
+/* A pair goes KEY_WANTED -> KEY -> CERT_WANTED -> CERT; a CA certificate CERT_WANTED -> CERT; both end over
+ * LEAVING. An object that is in the token while its row still says *_WANTED is simply confirmed: the job that
+ * wanted it finds it there. */
+enum vault_row_state { KEY_WANTED = 1, KEY, CERT_WANTED, CERT, LEAVING };
 enum vault_kind { VAULT_PAIR = 1, VAULT_CA = 2, VAULT_ANCHOR = 3, VAULT_KEY = 4 };
 
 /* A trust anchor given as a certificate, owned by its [trustAnchorCred] node: the owner of its row is this
@@ -50,8 +54,12 @@ int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *
                      struct mef_error *reterr);
 
 /* A key that put_key() left as an intent is tied to a node now; inside the transaction that says so. Others
- * are left alone.
- */
-int vault_confirm_key(sqlite3 *sql, const char *key_id, struct mef_error *reterr);
+ * are left alone. */
+int vault_confirm_key(sqlite3 *sql, const struct node_outcome *o, struct mef_error *reterr);
+
+/* vault.keep_key and vault.list_keys; ctx = struct vault_ctx. */
+int vault_keep_key(void *ctx, const char *key_id, const char *owner, int64_t expires,
+                   struct mef_error *reterr);
+int vault_list_keys(void *ctx, const char *owner, struct key_list *ret, struct mef_error *reterr);
 
 int vault_rows(sqlite3 *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr);

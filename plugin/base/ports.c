@@ -6,6 +6,16 @@
 
 #include "plugin/base/str.h"
 
+void key_list_clear(struct key_list *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        free(l->item[i].name);
+        free(l->item[i].path);
+    }
+    free(l->item);
+    *l = (struct key_list){0};
+}
+
 void der_list_clear(struct der_list *l)
 {
     for (size_t i = 0; i < l->n; i++)

@@ -174,6 +174,21 @@ struct transport {
 
 /* ---- vault: the token plus the intents in the store (pkcs11/, plugin/vault.c) ------------------------- */
 
+/* A key from a MEF or MAF, as the store has it. Strings are malloc'ed. */
+struct key_record {
+    char *name;                  /* RelativeKeyID@FQDN */
+    uint64_t profile;            /* id of the node that it was registered for; 0 = none, it was retrieved */
+    char *path;                  /* canonical objectPath of that node, NULL = none */
+    int64_t registered, expires; /* microseconds; 0 = not known */
+    bool current;                /* it is what is tied to that node now */
+    int64_t not_before;          /* the worker's own: not looked at before; not stored */
+};
+struct key_list {
+    struct key_record *item;
+    size_t n;
+};
+void key_list_clear(struct key_list *l);
+
 /* Negative errno only; the error word says TokenUnavailable, TokenLocked, TokenFull, NotFound or Failed. */
 struct vault {
     void *ctx;
@@ -210,15 +225,33 @@ struct vault {
     /* A trust anchor that belongs to the [trustAnchorCred] node of this name and goes with it (T15). */
     int (*put_anchor)(void *ctx, const char *node, const struct der *cert, struct mef_error *reterr);
     /* A symmetric key from a MEF under its key identifier. The row stays an intent, and start-up undoes it,
-     * until tree_port.settle() ties this credential to a node. */
+     * until tree_port.settle() ties this credential to a node, or keep_key() says that it is wanted as it is.
+     */
     int (*put_key)(void *ctx, const char *key_id, const char *owner, const struct secret *key,
                    struct mef_error *reterr);
     int (*drop_key)(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr);
+    /* When the registration of this key ends; confirms it. */
+    int (*keep_key)(void *ctx, const char *key_id, const char *owner, int64_t expires,
+                    struct mef_error *reterr);
+    /* The keys that came with this registration and are no intents. */
+    int (*list_keys)(void *ctx, const char *owner, struct key_list *ret, struct mef_error *reterr);
 };
 
 /* ---- tree: MO nodes, as the loop has them (plugin/tree-port.c) ----------------------------------------- */
 
 struct mo_snapshot; /* policy/mo-node.h */
+
+/* The outcome of processing a node; borrowed. */
+struct node_outcome {
+    uint64_t node;          /* id */
+    uint32_t status;        /* enum cmd_status: State and LastStatus follow from it */
+    const char *credential; /* name as observer.registration() has it; NULL: what is tied stays */
+    const char *why;        /* the sentence of a failure, NULL = none */
+    /* Of a key that was registered for the node: what its renewal goes by. NULL, NULL, 0, 0 otherwise. */
+    const char *owner; /* the registration */
+    const char *path;  /* of the node */
+    int64_t registered, expires;
+};
 
 /* Each call asks the loop thread and waits for it: -ECANCELED and -ETIMEDOUT as `wait` says. */
 struct tree_port {
@@ -228,12 +261,13 @@ struct tree_port {
      */
     int (*resolve)(void *ctx, const char *object_path, const struct wait *wait, struct mo_snapshot **ret,
                    struct mef_error *reterr);
-    /* The outcome of processing node `id`: State and LastStatus (an enum cmd_status) follow from it.
-     * `credential` (name as observer.registration() has it) is tied to the node; NULL: what is tied stays.
-     * `why`: the sentence of a failure, NULL = none. `expires`: of what was tied, microseconds, 0 = not
-     * known. Durable when it returns 0; a node that is gone is a success. */
-    int (*settle)(void *ctx, uint64_t id, uint32_t status, const char *credential, int64_t expires,
-                  const char *why, const struct wait *wait, struct mef_error *reterr);
+    /* Durable when it returns 0; a node that is gone is a success. */
+    int (*settle)(void *ctx, const struct node_outcome *o, const struct wait *wait, struct mef_error *reterr);
+    /* Has the registration that this node is about (its child [MEFClientRegCfg] or [MAFClientRegCfg], or
+     * itself) do the procedure and settle the node; `what`: enum mo_node_case. 0 with the status; NotFound:
+     * there is no such registration. NULL: never. */
+    int (*delegate)(void *ctx, const struct mo_snapshot *n, int what, const struct wait *wait,
+                    uint32_t *ret_status, struct mef_error *reterr);
 };
 
 /* ---- journal: registrations and commands, durable (plugin/journal-store.c) ---------------------------- */

@@ -122,6 +122,7 @@ int mef_client_set_config(struct client *c, const struct mef_reg_config *config)
     pthread_mutex_lock(&c->lock);
     mef_reg_config_clear(&c->config);
     c->config = copy;
+    c->tree_moved = true;
     cancel_fire(&c->wake);
     pthread_mutex_unlock(&c->lock);
     return 0;
@@ -172,6 +173,8 @@ int mef_client_cancel(struct client *c, uint32_t job)
             c->queue[i].cancelled = true;
             r = 0;
         }
+    if (r == -ENOENT && task_cancel(c, job))
+        r = 0;
     if (r == 0)
         cancel_fire(&c->wake);
     pthread_mutex_unlock(&c->lock);
@@ -193,6 +196,8 @@ void mef_client_stop(struct client *c)
     cancel_fire(&c->cancel);
     cancel_fire(&c->wake);
     pthread_mutex_unlock(&c->lock);
+    if (!c->started) /* nobody else will */
+        tasks_drop(c, "The client is stopping.");
 }
 
 /* The worker says that it is through before it goes, so that the join itself takes no time: a join with a
@@ -223,6 +228,8 @@ void mef_client_free(struct client *c)
 {
     if (!c)
         return;
+    tasks_drop(c, "The client is stopping.");
+    key_list_clear(&c->keys);
     if (c->cancel.fd >= 0)
         cancel_done(&c->cancel);
     if (c->wake.fd >= 0)

@@ -33,6 +33,7 @@ struct mef_reg_config {
         websocket_port; /* 0 = not offered; default-ports is the caller's to fill in */
     int64_t expires;    /* [MEFClientRegCfg].expirationTime, microseconds; 0 = unset */
     char **labels;      /* NULL = none */
+    bool maf;           /* the server is a MAF: other names, no commands (mef-protocol.md 3.7) */
     enum credential_kind
         credential;          /* the pre-provisioned one; 0 = there is none (the registration cannot run) */
     char *key_id;            /* PSK: KpmID = psk_identity and name of the key in the vault */
@@ -60,6 +61,9 @@ struct mef_settings {
     const char *rvi;                   /* "2a" */
     enum status_table status_table;    /* [policy]: what is written into reports */
     struct mo_node_switches mo_node;   /* [policy]: trust-anchor-rule, suite-rule */
+    uint64_t key_renew_margin; /* seconds before the end of a key registration; 0: a tenth of its life, at
+                                  most a day */
+    bool renew_after_profile_expiry; /* E-04, the literal reading */
 };
 
 struct mef_client_params {
@@ -110,6 +114,33 @@ int mef_client_set_config(struct client *c, const struct mef_reg_config *config)
  * END drops the jobs before it (Cancelled). -EBUSY (InProgress) while an END is under way, -EOVERFLOW
  * (LimitExceeded). */
 int mef_client_request(struct client *c, enum mef_procedure proc, uint32_t job, struct mef_error *reterr);
+
+/* What is asked of this registration's worker beside its exchange, once, without back-off. It registers first
+ * where it has to. */
+enum mef_task_kind {
+    MEF_TASK_PROCESS,      /* `node` by `what`, see tree_port.delegate; also settles it */
+    MEF_TASK_KEY_RETRIEVE, /* 8.3.5.2.8: the key lies in the token then */
+    MEF_TASK_KEY_UPDATE,   /* 8.3.5.2.9: `et`, `labels` */
+    MEF_TASK_KEY_DELETE,   /* 8.3.5.2.10: here and there */
+};
+struct mef_task {
+    enum mef_task_kind kind;
+    uint32_t job;             /* 0 = none */
+    struct mo_snapshot *node; /* this and the next four are the task's own */
+    enum mo_node_case what;
+    char *key_id;
+    char **labels;
+    int64_t et;
+    /* Once, on the worker. `status`: of PROCESS, 0 = it did not come to one; `err` NULL = all is well. */
+    void (*done)(void *ctx, uint32_t status, const struct mef_error *err);
+    void *ctx;
+    struct mef_task *next; /* private */
+    bool cancelled;        /* private */
+};
+/* Takes the task over when it returns 0. -EBUSY (InProgress) while an END is under way, -EOVERFLOW
+ * (LimitExceeded): it is still the caller's, and done() is not called. */
+int mef_client_task(struct client *c, struct mef_task *t, struct mef_error *reterr);
+void mef_task_free(struct mef_task *t); /* one that was not taken over; NULL is fine */
 
 /* -ENOENT: no such job here (any more). A job that runs ends at its next wait; what was begun and is
  * journalled is taken up again by itself later (a command that was received is still reported). END is not

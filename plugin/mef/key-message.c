@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "plugin/base/limits.h"
+#include "plugin/base/secret.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 #include "plugin/mef/codec-json.h"
@@ -120,20 +123,74 @@ static int check(const struct vocabulary *v, const struct key_want *want, int64_
     return check_targets(v, o, want, reterr);
 }
 
+/* Whatever is wrong with its form, it is the server's answer that is. */
+static int decode(const struct vocabulary *v, const char *body, size_t len, json_t **ret_doc, json_t **ret,
+                  struct mef_error *reterr)
+{
+    int r = content_decode(v, WORD_SKR, body, len, ret_doc, ret, reterr);
+
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    mef_error_prefix(reterr, "The answer about the key cannot be used");
+    if (reterr)
+        reterr->word = MEF_ERROR_SERVER_REJECTED;
+    return -EINVAL;
+}
+
 int key_check(const struct vocabulary *v, const struct key_want *want, int64_t now, const char *body,
               size_t len, struct key_answer *ret, struct mef_error *reterr)
 {
     _cleanup_(json_cleanup) json_t *doc = NULL;
     json_t *o = NULL;
-    int r = content_decode(v, WORD_SKR, body, len, &doc, &o, reterr);
+    int r = decode(v, body, len, &doc, &o, reterr);
 
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0) {
-        mef_error_prefix(reterr, "The answer of the MEF cannot be used");
-        if (reterr)
-            reterr->word = MEF_ERROR_SERVER_REJECTED;
-        return -EINVAL;
+    return r < 0 ? r : check(v, want, now, o, ret, reterr);
+}
+
+char *key_update_body(const struct vocabulary *v, int64_t et, char *const *labels)
+{
+    char text[TIMESTAMP_LEN];
+    json_t *o = json_object();
+
+    timestamp_format(et, text);
+    if (content_put(v, o, WORD_ET, json_string(text)) < 0 ||
+        (labels && labels[0] && content_put(v, o, WORD_LBL, texts(labels)) < 0)) {
+        json_decref(o);
+        return NULL;
     }
-    return check(v, want, now, o, ret, reterr);
+    return content_encode(v, WORD_SKR, o);
+}
+
+int key_updated(const struct vocabulary *v, int64_t now, const char *body, size_t len, int64_t *et,
+                struct mef_error *reterr)
+{
+    _cleanup_(json_cleanup) json_t *doc = NULL;
+    json_t *o = NULL;
+    int r = len ? decode(v, body, len, &doc, &o, reterr) : 0;
+
+    return r < 0 || !content_member(v, o, WORD_ET, NULL) ? r : check_et(v, o, now, et, reterr);
+}
+
+int key_retrieved(const struct vocabulary *v, int64_t now, const char *body, size_t len, struct secret **ret,
+                  int64_t *ret_et, struct mef_error *reterr)
+{
+    _cleanup_(json_cleanup) json_t *doc = NULL;
+    json_t *o = NULL;
+    uint8_t *octets = NULL;
+    size_t n = 0;
+    int r = decode(v, body, len, &doc, &o, reterr);
+
+    if (r < 0 || (r = check_et(v, o, now, ret_et, reterr)) < 0)
+        return r;
+    const char *text = text_of(v, o, WORD_KV);
+    if (!text || base64_decode(text, strlen(text), &octets, &n) < 0 || n != KEY_LEN)
+        r = wrong(reterr, WORD_KV, "is missing or no key of 32 octets");
+    else
+        r = secret_copy(octets, n, ret);
+    if (text) /* the parser's copy; ours alone */
+        OPENSSL_cleanse((char *)(uintptr_t)text, strlen(text));
+    if (octets)
+        OPENSSL_cleanse(octets, n);
+    free(octets);
+    return r;
 }

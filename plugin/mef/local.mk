@@ -19,6 +19,8 @@ libmef_la_SOURCES = \
 	plugin/mef/procedure-dev-cfg.c \
 	plugin/mef/procedure-end.c \
 	plugin/mef/procedure-key.c \
+	plugin/mef/procedure-key-held.c \
+	plugin/mef/key-renewal.c \
 	plugin/mef/procedure-mo-node.c plugin/mef/mo-node.h \
 	plugin/mef/procedure-registration.c \
 	plugin/mef/reference.c \
@@ -26,6 +28,7 @@ libmef_la_SOURCES = \
 	plugin/mef/registration-message.c plugin/mef/registration-message.h \
 	plugin/mef/rqi.c plugin/mef/rqi.h \
 	plugin/mef/session.c \
+	plugin/mef/task.c \
 	plugin/mef/tell.c \
 	plugin/mef/timers.c \
 	plugin/mef/vocabulary.c plugin/mef/vocabulary.def plugin/mef/vocabulary.h \

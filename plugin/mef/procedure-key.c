@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Key registration (8.3.5.2.7, 8.3.9.9.4; mef-protocol.md 3.5): a fresh full handshake, exactly one CREATE on
- * it, the key from the exporter of that very connection. Never sent again: a lost answer means a new
- * handshake and a new request, once. Thread: the worker. */
+/* Key registration at a MEF or MAF (8.3.5.2.7, 8.3.9.9.4, 8.3.9.9.5; mef-protocol.md 3.5, 3.7): a fresh full
+ * handshake, exactly one CREATE on it, the key from the exporter of that very connection. Never sent again: a
+ * lost answer means a new handshake and a new request, once. Thread: the worker. */
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ static int attempt(struct client *c, uint16_t port, enum credential_choice choic
 
     if (r < 0)
         return r;
-    h.use.export_label = KEY_EXPORT_LABEL;
+    h.use.export_label = c->cfg.maf ? KEY_EXPORT_LABEL_MAF : KEY_EXPORT_LABEL;
     rqi_next(&c->rqi, rqi);
     a->r = c->transport.open(c->transport.ctx, &at, &h.use, &wait, &s, &c->error);
     if (a->r == 0)
@@ -77,19 +77,6 @@ static int attempt(struct client *c, uint16_t port, enum credential_choice choic
         r = take_key(c, s, &a->key);
     c->transport.close(s);
     return a->r < 0 ? a->r : r;
-}
-
-/* Best effort: the MEF is not to keep a key that we do not have. The sentence of the failure stays. */
-static void forget_at_mef(struct client *c, const char *id)
-{
-    _cleanup_(answer_clear) struct answer a = {0};
-    _cleanup_(freep) char *to = registration_to(c->vocabulary, c->cfg.fqdn, id);
-    struct primitive p = {.op = MEF_OP_DELETE, .to = to};
-    struct mef_error why = c->error;
-
-    if (to)
-        (void)request(c, &p, &a);
-    c->error = why;
 }
 
 static bool worth_another(const struct attempt *a)
@@ -117,7 +104,7 @@ static int ask(struct client *c, uint16_t port, const char *to, const char *body
         }
         if (!again || i >= ATTEMPTS)
             return mef_fail(&c->error, c->error.word ? c->error.word : MEF_ERROR_SERVER_UNREACHABLE, "%s",
-                            c->error.word ? c->error.text : "The MEF did not answer the key registration.");
+                            c->error.word ? c->error.text : "The key registration was not answered.");
         if (a->r == TRANSPORT_TLS_REFUSED && choice == CREDENTIAL_ENROLLED && c->cfg.credential)
             choice = CREDENTIAL_PROVISIONED;
         tell_event(c, EVENT_EXCHANGE_RETRY, &c->cmd, "Registering the key over a new handshake: %s",
@@ -126,29 +113,39 @@ static int ask(struct client *c, uint16_t port, const char *to, const char *body
     }
 }
 
+const struct mo_snapshot *key_server(const struct client *c, const struct mo_snapshot *n)
+{
+    const struct mo_snapshot *at =
+        mo_snapshot_child(n, c->cfg.maf ? MGMT_MAF_CLIENT_REG_CFG : MGMT_MEF_CLIENT_REG_CFG);
+
+    return at && at->fqdn && at->admin_fqdn && fqdn_equal(at->fqdn, c->cfg.fqdn) &&
+                   fqdn_equal(at->admin_fqdn, c->cfg.admin_fqdn)
+               ? at
+               : NULL;
+}
+
 /* What is asked for, out of the nodes as they are now (EE-07). 0, or negative with client.error. */
 static int compose(struct client *c, const struct mo_snapshot *n, char target[LIMIT_M2M_ID + 1],
                    uint16_t *ret_port, struct key_want *ret)
 {
-    const struct mo_snapshot *mef = mo_snapshot_child(n, MGMT_MEF_CLIENT_REG_CFG);
+    const struct mo_snapshot *at = key_server(c, n);
     char sp[LIMIT_FQDN + 3];
     struct duration d;
 
-    if (!mef || !fqdn_equal(mef->fqdn, c->cfg.fqdn) || !fqdn_equal(mef->admin_fqdn, c->cfg.admin_fqdn))
-        return mef_fail(&c->error, MEF_ERROR_NOT_SUPPORTED,
-                        "'%s' wants a key of another registration than the one that was told to get it.",
-                        n->path);
-    *ret_port = mef->http_port ? mef->http_port : c->cfg.http_port;
+    if (!at)
+        return mef_fail(&c->error, MEF_ERROR_INCONSISTENT_CONFIG,
+                        "'%s' wants a key of another registration than '%s'.", n->path, c->cfg.node);
+    *ret_port = at->http_port ? at->http_port : c->cfg.http_port;
     if (!*ret_port)
         return mef_fail(&c->error, MEF_ERROR_NOT_SUPPORTED,
-                        "'%s' offers no HTTP binding, the others are not built in.", mef->path);
+                        "'%s' offers no HTTP binding, the others are not built in.", at->path);
     if (duration_parse(n->key_reg_duration, &d) < 0)
         return mef_fail(&c->error, MEF_ERROR_INVALID_ARGUMENTS, "keyRegDuration of '%s' cannot be read.",
                         n->path);
     int r =
         mo_node_target(n, c->identity && identity_sp_id(c->identity, sp) == 0 ? sp : NULL, target, &c->error);
     *ret = (struct key_want){.fqdn = c->cfg.fqdn,
-                             .admin_fqdn = mef->admin_fqdn,
+                             .admin_fqdn = at->admin_fqdn,
                              .et = duration_add(now_of(c), &d),
                              .labels = n->key_reg_labels,
                              .suid = n->suid,
@@ -158,29 +155,8 @@ static int compose(struct client *c, const struct mo_snapshot *n, char target[LI
     return r;
 }
 
-/* Stores it as `RelativeKeyID@FQDN`, owned by the registration; the row stays an intent until it is tied to
- * the node. */
-static int keep(struct client *c, const char *id, const struct secret *key, char **ret_name)
-{
-    char *name = NULL;
-    int r = asprintf(&name, "%s@%s", id, c->cfg.fqdn) < 0 ? -ENOMEM : 0;
-
-    if (r < 0)
-        return mef_fail(&c->error, MEF_ERROR_FAILED, "Out of memory.");
-    r = c->vault.put_key(c->vault.ctx, name, c->cfg.node, key, &c->error);
-    if (r < 0) {
-        struct mef_error why = c->error;
-        (void)c->vault.drop_key(c->vault.ctx, name, c->cfg.node, &c->error);
-        c->error = why;
-        free(name);
-        return r;
-    }
-    *ret_name = name;
-    return 0;
-}
-
 enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_t *ret_status,
-                          char **ret_name, int64_t *ret_expires)
+                          struct processed *ret)
 {
     _cleanup_(attempt_clear) struct attempt a = {0};
     _cleanup_(key_answer_clear) struct key_answer got = {0};
@@ -204,26 +180,15 @@ enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_
     r = key_check(c->vocabulary, &want, now_of(c), buf_str(&a.answer.body), a.answer.body.len, &got,
                   &c->error);
     if (r == 0)
-        r = keep(c, got.id, a.key, ret_name);
+        r = key_keep(c, got.id, a.key, &ret->credential);
     if (r < 0) {
         if (got.id)
-            forget_at_mef(c, got.id);
+            key_forget_at_server(c, got.id);
         return OUT_OK;
     }
-    *ret_expires = got.et;
+    ret->owned = true;
+    ret->registered = now_of(c);
+    ret->expires = got.et;
     *ret_status = CMD_STATUS_OK;
     return OUT_OK;
-}
-
-void key_forget(struct client *c, const char *name)
-{
-    _cleanup_(freep) char *id = strdup(name);
-    struct mef_error why = c->error;
-
-    (void)c->vault.drop_key(c->vault.ctx, name, c->cfg.node, &c->error);
-    c->error = why;
-    if (!id || !strchr(id, '@') || wait_check(&c->wait) < 0)
-        return;
-    *strchr(id, '@') = '\0';
-    forget_at_mef(c, id);
 }

@@ -11,6 +11,7 @@
 #include "plugin/mef/anchor-fetch.h"
 #include "plugin/mef/worker.h"
 #include "policy/fingerprint.h"
+#include "policy/fqdn.h"
 #include "policy/status.h"
 
 /* The loop answers within a turn; a host that blocks its loop for longer is asked again later. */
@@ -119,17 +120,29 @@ static enum outcome tree_failed(struct client *c, int r)
 }
 
 static enum outcome settle(struct client *c, const struct mo_snapshot *n, uint32_t status,
-                           const char *credential, int64_t expires)
+                           const struct processed *p)
 {
     struct wait wait = wait_within(&c->wait, TREE_WAIT_SEC * USEC_PER_SEC);
     struct mef_error why = c->error;
+    const struct node_outcome o = {.node = n->id,
+                                   .status = status,
+                                   .credential = p->credential,
+                                   .why = status == CMD_STATUS_OK ? NULL : why.text,
+                                   .owner = p->owned ? c->cfg.node : NULL,
+                                   .path = p->owned ? n->path : NULL,
+                                   .registered = p->registered,
+                                   .expires = p->expires};
 
     c->error = (struct mef_error){0};
-    int r = c->tree.settle(c->tree.ctx, n->id, status, credential, expires,
-                           status == CMD_STATUS_OK ? NULL : why.text, &wait, &c->error);
+    int r = c->tree.settle(c->tree.ctx, &o, &wait, &c->error);
     if (r < 0)
         return tree_failed(c, r);
     c->error = why;
+    if (p->owned) {
+        c->keys_known = false;
+        tell_event(c, EVENT_KEY_STORED, command_pending(c) ? &c->cmd : NULL,
+                   "The key '%s' is the one of '%s' now.", p->credential, n->path);
+    }
     return OUT_OK;
 }
 
@@ -169,35 +182,78 @@ static uint32_t fetch_anchor(struct client *c, const struct mo_snapshot *n, char
     return CMD_STATUS_MO_NODE_PROCESSING_FAILED;
 }
 
-static enum outcome process(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
-                            uint32_t *ret_csc)
+/* Whether the key, or the registration at the MAF, is this worker's business. */
+static bool ours(const struct client *c, const struct mo_snapshot *n, enum mo_node_case what)
 {
-    _cleanup_(freep) char *credential = NULL;
-    int64_t expires = 0;
-    uint32_t status;
-    enum outcome o = command_advance(c, JOURNAL_START, 0);
+    switch (what) {
+    case MO_NODE_CASE_B:
+        return !c->cfg.maf && key_server(c, n);
+    case MO_NODE_CASE_C:
+        return c->cfg.maf && key_server(c, n);
+    case MO_NODE_CASE_MAF:
+        return c->cfg.maf && n->fqdn && fqdn_equal(n->fqdn, c->cfg.fqdn);
+    default:
+        return true;
+    }
+}
 
-    if (o != OUT_OK)
-        return o;
-    CRASH_POINT(CMD_RUNNING);
-    if (what == MO_NODE_CASE_B) {
-        o = key_register(c, n, &status, &credential, &expires);
-        if (o != OUT_OK)
-            return o;
-    } else
-        status = mo_node_run_local(&c->vault, n, what, &credential, &c->error);
-    if (status != CMD_STATUS_OK && what == MO_NODE_CASE_ANCHOR && c->error.word == MEF_ERROR_NOT_FOUND)
-        status = fetch_anchor(c, n, &credential);
-    o = settle(c, n, status, credential, expires);
-    if (o == OUT_OK)
-        *ret_csc = status;
-    else if (what == MO_NODE_CASE_B && credential)
-        key_forget(c, credential);
+static enum outcome run_case(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
+                             uint32_t *ret_status, struct processed *ret)
+{
+    if (what == MO_NODE_CASE_B || what == MO_NODE_CASE_C)
+        return key_register(c, n, ret_status, ret);
+    *ret_status = mo_node_run_local(&c->vault, n, what, &ret->credential, &c->error);
+    if (*ret_status != CMD_STATUS_OK && what == MO_NODE_CASE_ANCHOR && c->error.word == MEF_ERROR_NOT_FOUND)
+        *ret_status = fetch_anchor(c, n, &ret->credential);
+    return OUT_OK;
+}
+
+/* Of another registration: its worker does it, and settles the node. */
+static enum outcome delegate(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
+                             enum run_mode mode, uint32_t *ret_status)
+{
+    static const struct processed nothing = {0};
+    struct wait wait = wait_within(
+        &c->wait,
+        (TREE_WAIT_SEC + 4 * (c->settings.connect_timeout + c->settings.response_timeout)) * USEC_PER_SEC);
+    int r = -ENOTSUP;
+
+    *ret_status = CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+    if (mode != RUN_TASK && c->tree.delegate)
+        r = c->tree.delegate(c->tree.ctx, n, what, &wait, ret_status, &c->error);
+    if (r == 0)
+        return OUT_OK;
+    if (r == -ECANCELED)
+        return OUT_CANCELLED;
+    if (c->error.word == MEF_ERROR_NONE)
+        (void)mef_fail(&c->error, MEF_ERROR_NOT_SUPPORTED, "No registration is there for what '%s' asks.",
+                       n->path);
+    return mode == RUN_RENEWAL ? OUT_OK : settle(c, n, *ret_status, &nothing);
+}
+
+enum outcome mo_node_run(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
+                         enum run_mode mode, uint32_t *ret_status)
+{
+    struct processed p = {0};
+    enum outcome o = OUT_OK;
+
+    if (!ours(c, n, what))
+        return delegate(c, n, what, mode, ret_status);
+    *ret_status = CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+    if (mode != RUN_UNREGISTERED)
+        o = run_case(c, n, what, ret_status, &p);
+    if (o == OUT_OK && !(mode == RUN_RENEWAL && *ret_status != CMD_STATUS_OK)) {
+        o = settle(c, n, *ret_status, &p);
+        if (o != OUT_OK && p.owned)
+            key_forget(c, p.credential);
+    }
+    free(p.credential);
     return o;
 }
 
 enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, uint32_t *ret_csc)
 {
+    static const struct processed nothing = {0};
     _cleanup_(mo_snapshot_freep) struct mo_snapshot *n = NULL;
     struct wait wait = wait_within(&c->wait, TREE_WAIT_SEC * USEC_PER_SEC);
     const struct mo_node_args args = args_of(c, f);
@@ -207,8 +263,13 @@ enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, u
     if (r < 0)
         return tree_failed(c, r);
     int status = mo_node_judge(&args, n, &c->settings.mo_node, &what, &c->error);
-    if (status == 0)
-        return process(c, n, what, ret_csc);
+    if (status == 0) {
+        enum outcome o = command_advance(c, JOURNAL_START, 0);
+        if (o != OUT_OK)
+            return o;
+        CRASH_POINT(CMD_RUNNING);
+        return mo_node_run(c, n, what, RUN_COMMAND, ret_csc);
+    }
     *ret_csc = (uint32_t)status;
-    return n ? settle(c, n, (uint32_t)status, NULL, 0) : OUT_OK;
+    return n ? settle(c, n, (uint32_t)status, &nothing) : OUT_OK;
 }

@@ -412,6 +412,7 @@ enum outcome deregister_procedure(struct client *c)
                     c->cfg.node, c->cfg.fqdn);
     new_transaction(c);
     tell_event(c, EVENT_REGISTRATION_ENDING, NULL, "De-registering '%s' at '%s'.", c->cfg.node, c->cfg.fqdn);
+    keys_give_up(c);
     enum outcome o = registration_delete(c);
     if (o != OUT_OK)
         return o;

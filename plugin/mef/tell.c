@@ -16,6 +16,7 @@ static const char *const reasons[ATTENTION_MAX_] = {
     [ATTENTION_STORE_FAILED] = "store-failed",
     [ATTENTION_CONFIGURATION_EXPIRED] = "configuration-expired",
     [ATTENTION_DEREGISTRATION_PENDING] = "deregistration-pending",
+    [ATTENTION_KEY_RENEWAL] = "key-renewal-failed",
 };
 
 void new_transaction(struct client *c)
@@ -30,8 +31,11 @@ void tell_event(struct client *c, enum event_id id, const struct cmd_record *cmd
 {
     _cleanup_(freep) char *cid = cmd && cmd->cid ? cid_decode(cmd->cid) : NULL;
     char text[sizeof((struct event *)0)->message], status[16] = "";
-    struct event e = {
-        .id = id, .fqdn = c->cfg.fqdn, .registration = c->r.reg_id, .node = c->cfg.node, .job = c->job.id};
+    struct event e = {.id = id,
+                      .fqdn = c->cfg.fqdn,
+                      .registration = c->r.reg_id,
+                      .node = c->cfg.node,
+                      .job = c->task ? c->task->job : c->job.id};
     va_list ap;
 
     va_start(ap, format);
@@ -64,12 +68,14 @@ void tell_command(struct client *c)
 
 void tell_progress(struct client *c, const char *text, int64_t waiting_until)
 {
-    if (!c->job.id || !c->observer.progress)
+    uint32_t job = c->task ? c->task->job : c->job.id;
+
+    if (!job || !c->observer.progress)
         return;
     if (!waiting_until)
         c->step++;
     /* How many commands the MEF has in store is not known: the last step is never reached before the end. */
-    c->observer.progress(c->observer.ctx, c->job.id, c->step, c->step + 1, text, waiting_until);
+    c->observer.progress(c->observer.ctx, job, c->step, c->step + 1, text, waiting_until);
 }
 
 void tell_attention(struct client *c, enum attention_reason reason, const char *text)

@@ -28,6 +28,7 @@ static const struct {
     uint32_t value;
 } numbers[NUMBER_MAX_] = {
     [NUMBER_TY_MEFBASE] = {"ty.MEFBase", 2},   /* [D] */
+    [NUMBER_TY_MACR] = {"ty.mafClientReg", 3}, /* [W] */
     [NUMBER_TY_MECR] = {"ty.mefClientReg", 4}, /* [D] */
     [NUMBER_TY_SKR] = {"ty.symmKeyReg", 5},    /* [D] */
     [NUMBER_TY_MECC] = {"ty.mefClientCmd", 6}, /* [D] */
@@ -49,7 +50,11 @@ struct vocabulary {
 };
 
 static const struct vocabulary builtin = {
-    .number = {[NUMBER_TY_MEFBASE] = 2, [NUMBER_TY_MECR] = 4, [NUMBER_TY_SKR] = 5, [NUMBER_TY_MECC] = 6},
+    .number = {[NUMBER_TY_MEFBASE] = 2,
+               [NUMBER_TY_MACR] = 3,
+               [NUMBER_TY_MECR] = 4,
+               [NUMBER_TY_SKR] = 5,
+               [NUMBER_TY_MECC] = 6},
 };
 
 const struct vocabulary *vocabulary_default(void)

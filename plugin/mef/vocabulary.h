@@ -19,7 +19,14 @@ enum word {
     WORD_MAX_
 };
 
-enum vocabulary_number { NUMBER_TY_MEFBASE, NUMBER_TY_MECR, NUMBER_TY_SKR, NUMBER_TY_MECC, NUMBER_MAX_ };
+enum vocabulary_number {
+    NUMBER_TY_MEFBASE,
+    NUMBER_TY_MACR,
+    NUMBER_TY_MECR,
+    NUMBER_TY_SKR,
+    NUMBER_TY_MECC,
+    NUMBER_MAX_
+};
 enum vocabulary_text { TEXT_PREFIX, TEXT_SEGMENT_CMD, TEXT_BASE_TO, TEXT_RVI, TEXT_MAX_ };
 
 struct vocabulary;

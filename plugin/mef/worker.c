@@ -159,6 +159,7 @@ static uint64_t sleep_span(struct client *c)
             spans[n++] = span_until(c, c->r.expires);
         spans[n++] = renewal_left(c);
     }
+    at = earlier(at, keys_next(c));
     if (c->cfg.expires && c->r.state != REG_EXPIRED && c->r.state != REG_NEW)
         spans[n++] = span_until(c, c->cfg.expires);
     if (certificate_date(c) && !c->attention[ATTENTION_CERTIFICATE_EXPIRING])
@@ -174,7 +175,7 @@ static uint64_t sleep_span(struct client *c)
     return shortest;
 }
 
-enum task { TASK_NONE, TASK_JOB, TASK_REGISTER, TASK_COMMANDS, TASK_RENEW };
+enum task { TASK_NONE, TASK_JOB, TASK_REGISTER, TASK_COMMANDS, TASK_RENEW, TASK_KEYS };
 
 static enum task what_is_due(struct client *c)
 {
@@ -195,6 +196,8 @@ static enum task what_is_due(struct client *c)
         return TASK_RENEW;
     if (owed)
         return TASK_COMMANDS;
+    if (keys_renewal_due(c))
+        return TASK_KEYS;
     /* Registered, and no timer: a start between the answer to the create and its retrieve (T11). */
     return poll_timer_left(c) == 0 ? TASK_COMMANDS : TASK_NONE;
 }
@@ -392,6 +395,11 @@ static void run_due(struct client *c, enum task task)
     enum mef_procedure proc = task == TASK_JOB ? c->job.proc : procs[task];
 
     c->error = (struct mef_error){0};
+    if (task == TASK_KEYS) {
+        (void)keys_renew(c);
+        session_close(c);
+        return;
+    }
     int64_t expires = c->r.expires;
     enum outcome o = run(c, proc, task != TASK_RENEW && c->job.procedure_done);
     c->report_turn = task == TASK_RENEW && o == OUT_RETRY;
@@ -442,6 +450,9 @@ static bool look_around(struct client *c)
         c->retry_at = 0;
     c->token_back = false;
     cancelled = c->job.cancelled;
+    if (c->tree_moved && c->keys.n)
+        c->keys_known = false;
+    c->tree_moved = false;
     if (!stop)
         cancel_reset(&c->cancel);
     int r = mef_reg_config_copy(&c->config, &cfg);
@@ -454,6 +465,7 @@ static bool look_around(struct client *c)
         return false;
     if (c->ending) {
         drop_jobs(c, true, "The registration is being ended.");
+        tasks_drop(c, "The registration is being ended.");
         return true;
     }
     if (cancelled)
@@ -624,6 +636,9 @@ void *worker_main(void *client)
             expire(c);
             session_foresee(c);
             watch_certificate(c);
+            keys_tend(c);
+            if (tasks_run(c))
+                continue;
             enum task task = what_is_due(c);
             if (task == TASK_NONE)
                 sleep_until_due(c);
@@ -633,6 +648,7 @@ void *worker_main(void *client)
     }
     session_close(c);
     drop_jobs(c, true, "The client is stopping.");
+    tasks_drop(c, "The client is stopping.");
     pthread_mutex_lock(&c->lock);
     uint32_t end_job = c->end_job;
     c->end_job = 0;

@@ -18,6 +18,7 @@
 #define REPEATS_AT_ONCE     2u /* 5.3 #22 */
 #define TRANSACTION_LEN     17 /* 16 hex digits and NUL */
 #define CREDENTIAL_NAME_MAX 192
+#define DAY_SEC             (UINT64_C(24) * 3600)
 
 /* How a procedure went. Everything but OK leaves a sentence in client.error. */
 enum outcome {
@@ -86,8 +87,9 @@ struct client {
     struct job queue[LIMIT_JOBS];
     size_t queued;
     struct job job; /* runs or waits; proc 0 = none */
-    bool stop, end, end_seen, fresh_job, token_back, through;
+    bool stop, end, end_seen, fresh_job, token_back, through, tree_moved;
     uint32_t end_job;
+    struct mef_task *tasks, *task; /* those that wait; the one that runs */
 
     /* The worker's. */
     struct mef_reg_config cfg; /* what the present procedure goes by */
@@ -118,6 +120,9 @@ struct client {
     char credential_name[CREDENTIAL_NAME_MAX];
     unsigned step;
     bool attention[16];
+    struct key_list keys; /* that came with this registration */
+    bool keys_known;      /* `keys` is what the store has */
+    unsigned key_failures;
 };
 
 /* tell.c: observer and events. */
@@ -132,6 +137,7 @@ enum attention_reason {
     ATTENTION_STORE_FAILED,
     ATTENTION_CONFIGURATION_EXPIRED,
     ATTENTION_DEREGISTRATION_PENDING,
+    ATTENTION_KEY_RENEWAL,
     ATTENTION_MAX_,
 };
 void tell_event(struct client *c, enum event_id id, const struct cmd_record *cmd, const char *format, ...)
@@ -219,17 +225,55 @@ enum outcome cert_prov_prove(struct client *c);
 enum outcome cert_prov_refused(struct client *c, uint32_t csc);
 
 /* procedure-mo-node.c */
+enum run_mode {
+    RUN_COMMAND,      /* of this registration's MEF */
+    RUN_TASK,         /* asked of this worker because it is its business */
+    RUN_UNREGISTERED, /* the same, but the precondition could not be met: client.error says why */
+    RUN_RENEWAL,      /* a failure says nothing about the node: what is tied is still good */
+};
+/* The procedure of a node that was judged consistent, and its outcome to the node. OUT_OK with a status. */
+enum outcome mo_node_run(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
+                         enum run_mode mode, uint32_t *ret_status);
 enum outcome mo_node_execute(struct client *c, const struct mo_node_fields *f, uint32_t *ret_csc);
 
 /* procedure-dev-cfg.c: *ret_csc is filled with OUT_OK. */
 enum outcome dev_cfg_execute(struct client *c, const struct dev_cfg_fields *f, uint32_t *ret_csc);
 
-/* procedure-key.c: a key from the MEF for this profile. OUT_OK with the status; on CMD_STATUS_OK the key is
- * in the token under *ret_name (malloc'ed), as an intent. */
+/* What a procedure found for a node. */
+struct processed {
+    char *credential;
+    bool owned; /* a key that was registered for it just now; in the token as an intent */
+    int64_t registered, expires;
+};
+
+/* procedure-key.c: a key from the MEF or MAF for this profile. OUT_OK with the status. */
 enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_t *ret_status,
-                          char **ret_name, int64_t *ret_expires);
-/* It could not be tied to its node: drops it here and, unless cancelled, at the MEF. */
+                          struct processed *ret);
+/* The profile's child of our kind, when it is for this very registration; NULL otherwise. */
+const struct mo_snapshot *key_server(const struct client *c, const struct mo_snapshot *profile);
+
+/* procedure-key-held.c */
+enum outcome key_retrieve(struct client *c, const char *name);
+enum outcome key_update(struct client *c, const char *name, int64_t et, char *const *labels);
+enum outcome key_deregister(struct client *c, const char *name); /* OUT_OK also when it is not known there */
+/* Stores it as `RelativeKeyID@FQDN`, owned by this registration, as an intent. */
+int key_keep(struct client *c, const char *id, const struct secret *key, char **ret_name);
+/* Best effort: the server is not to keep a key that we do not have. client.error stays. */
+void key_forget_at_server(struct client *c, const char *id);
+/* It could not be tied to its node: drops it here and, unless cancelled, at the server. */
 void key_forget(struct client *c, const char *name);
+
+/* key-renewal.c */
+void keys_tend(struct client *c);          /* reads what the store has, drops what has ended */
+int64_t keys_next(const struct client *c); /* when to look again, 0 = never */
+bool keys_renewal_due(struct client *c);
+enum outcome keys_renew(struct client *c); /* one key */
+void keys_give_up(struct client *c);       /* de-registers those that live, as well as it goes */
+
+/* task.c */
+bool tasks_run(struct client *c); /* one task; false: there is none */
+void tasks_drop(struct client *c, const char *why);
+bool task_cancel(struct client *c, uint32_t job); /* under lock */
 
 /* procedure-end.c */
 /* True: it has ended, the record is gone. False: try again at retry_at. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a MEF answers to a key registration, what a server sends for a trust anchor, and what targets come of
+/* What a MEF answers about a key, what a server sends for a trust anchor, and what targets come of
  * paths. */
+#include "plugin/base/secret.h"
 #include "plugin/base/str.h"
 #include "plugin/mef/anchor-fetch.h"
 #include "plugin/mef/key-message.h"
@@ -17,6 +18,22 @@ static void target(char *text)
 
     if (mo_node_target(&n, "//sp.example.net", id, NULL) == 0)
         FUZZ_CHECK(m2m_id_form(id, NULL) != M2M_ID_INVALID);
+}
+
+static void held(const char *text, size_t size)
+{
+    struct secret *key = NULL;
+    struct mef_error e = {0};
+    int64_t et = 2;
+
+    if (key_retrieved(vocabulary_default(), 1, text, size, &key, &et, &e) == 0)
+        FUZZ_CHECK(key->len == KEY_LEN && et > 1);
+    else
+        FUZZ_CHECK(!key && e.word == MEF_ERROR_SERVER_REJECTED && str_text_valid(e.text, strlen(e.text)));
+    secret_free(key);
+    et = 2;
+    if (key_updated(vocabulary_default(), 1, text, size, &et, &e) == 0)
+        FUZZ_CHECK(et > 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -40,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (anchor_read(text, size, "ni:///sha-256;v10QhwLh6rQzBn9XR_KSGcNGZRMYGi6Sp-2SyhhlalU", &cert, NULL) ==
         0)
         free(cert.data);
+    held(text, size);
     target(text);
     free(text);
     return 0;

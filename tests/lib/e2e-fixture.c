@@ -400,7 +400,7 @@ static void start_sim(struct e2e *e, const char *scenario)
     g_autofree char *psk = g_strdup_printf("--psk=%s=%s", E2E_KPM_ID, e->kpm);
     g_autofree char *state = g_strdup_printf("--state=%s/sim.state", e->dir);
     g_autofree char *listen = g_strdup_printf("--listen=127.0.0.1:%u", e->sim_port);
-    const char *const args[] = {psk, state, listen, NULL};
+    const char *const args[] = {psk, "--psk=" E2E_OTHER_ID "=" E2E_OTHER_KEY, state, listen, NULL};
     e->sim = sim_start(e->dir, E2E_FQDN, scenario, args);
     e->sim_port = sim_port(e->sim);
 }

@@ -13,13 +13,15 @@
 #include "tests/lib/sim-process.h"
 #include "tests/lib/token-fixture.h"
 
-#define E2E_FQDN   "mef.example.com"
-#define E2E_ADMIN  "admin.example.org"
-#define E2E_KPM_ID "gw42-kpm@mef.example.com"
-#define E2E_CLIENT "//m2m.example.com/gw42"
-#define E2E_SAN    "gw42.in-cse.m2m.example.com" /* of the certificate that CERT_PROV brings */
-#define E2E_PLUGIN TOP_BUILDDIR "/plugin/.libs/mefclient.so"
-#define E2E_WAIT_S 60 /* of a wait that does not say; generous for sanitizers on a busy machine */
+#define E2E_FQDN      "mef.example.com"
+#define E2E_ADMIN     "admin.example.org"
+#define E2E_KPM_ID    "gw42-kpm@mef.example.com"
+#define E2E_CLIENT    "//m2m.example.com/gw42"
+#define E2E_SAN       "gw42.in-cse.m2m.example.com" /* of the certificate that CERT_PROV brings */
+#define E2E_OTHER_ID  "gw43-kpm@mef.example.com"    /* another client of the MEF */
+#define E2E_OTHER_KEY "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+#define E2E_PLUGIN    TOP_BUILDDIR "/plugin/.libs/mefclient.so"
+#define E2E_WAIT_S    60 /* of a wait that does not say; generous for sanitizers on a busy machine */
 
 struct e2e {
     char *dir;

@@ -109,6 +109,7 @@ static int vault_put_key(void *ctx, const char *key_id, const char *owner, const
     if (w->key_error)
         return mef_fail(reterr, (enum mef_error_word)w->key_error, "scripted token failure");
     g_hash_table_insert(w->keys, g_strdup(key_id), g_bytes_new(key->data, key->len));
+    g_hash_table_insert(w->rows, g_strdup(key_id), g_new0(struct world_key, 1));
     return 0;
 }
 
@@ -118,6 +119,45 @@ static int vault_drop_key(void *ctx, const char *key_id, const char *owner, stru
 
     (void)owner, (void)reterr;
     g_hash_table_remove(w->keys, key_id);
+    g_hash_table_remove(w->rows, key_id);
+    return 0;
+}
+
+static int vault_keep_key(void *ctx, const char *key_id, const char *owner, int64_t expires,
+                          struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    struct world_key *k = g_hash_table_lookup(w->rows, key_id);
+
+    (void)owner, (void)reterr;
+    g_assert_nonnull(k);
+    k->expires = expires;
+    k->kept = true;
+    return 0;
+}
+
+static int vault_list_keys(void *ctx, const char *owner, struct key_list *ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+    GHashTableIter i;
+    void *name, *value;
+
+    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    if (w->list_error)
+        return mef_fail(reterr, MEF_ERROR_FAILED, "scripted store failure");
+    g_hash_table_iter_init(&i, w->rows);
+    while (g_hash_table_iter_next(&i, &name, &value)) {
+        struct world_key *k = value;
+        if (!k->kept)
+            continue;
+        ret->item = g_renew(struct key_record, ret->item, ret->n + 1);
+        ret->item[ret->n++] = (struct key_record){.name = g_strdup(name),
+                                                  .profile = k->profile,
+                                                  .path = g_strdup(k->path),
+                                                  .registered = k->registered,
+                                                  .expires = k->expires,
+                                                  .current = g_strcmp0(name, w->settled_credential) == 0};
+    }
     return 0;
 }
 
@@ -539,23 +579,32 @@ static int tree_resolve(void *ctx, const char *object_path, const struct wait *w
     return 0;
 }
 
-static int tree_settle(void *ctx, uint64_t id, uint32_t status, const char *credential, int64_t expires,
-                       const char *why, const struct wait *wait, struct mef_error *reterr)
+static int tree_settle(void *ctx, const struct node_outcome *o, const struct wait *wait,
+                       struct mef_error *reterr)
 {
     struct world *w = ctx;
     int r = wait_check(wait);
 
     if (r < 0 || w->tree_result < 0 || w->settle_result < 0)
         return r < 0 ? r : mef_fail(reterr, MEF_ERROR_TIMED_OUT, "scripted tree failure");
-    g_assert_cmpuint(id, ==, w->node->id);
-    g_assert_true(!why == (status == CMD_STATUS_OK));
+    g_assert_cmpuint(o->node, ==, w->node->id);
+    g_assert_true(!o->why == (o->status == CMD_STATUS_OK));
     w->settles++;
-    w->settled = status;
-    w->settled_expires = expires;
+    w->settled = o->status;
+    w->settled_expires = o->expires;
     g_free(w->settled_credential);
-    w->settled_credential = g_strdup(credential);
+    w->settled_credential = g_strdup(o->credential);
     g_free(w->settled_why);
-    w->settled_why = g_strdup(why);
+    w->settled_why = g_strdup(o->why);
+    if (o->owner) {
+        struct world_key *k = g_hash_table_lookup(w->rows, o->credential);
+        g_assert_nonnull(k);
+        k->path = g_strdup(o->path);
+        k->profile = o->node;
+        k->registered = o->registered;
+        k->expires = o->expires;
+        k->kept = true;
+    }
     return 0;
 }
 
@@ -579,9 +628,18 @@ const char *world_attention(struct world *w, const char *reason)
     return text;
 }
 
+static void row_free(void *p)
+{
+    struct world_key *k = p;
+
+    g_free(k->path);
+    g_free(k);
+}
+
 void world_store_init(struct world *w)
 {
     w->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+    w->rows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, row_free);
     w->cmds = g_ptr_array_new_with_free_func(cmd_free);
 }
 
@@ -602,8 +660,10 @@ void world_store_wire(struct world *w, struct mef_client_params *p)
                               vault_find_cert,
                               vault_put_anchor,
                               vault_put_key,
-                              vault_drop_key};
-    p->tree = (struct tree_port){w, tree_resolve, tree_settle};
+                              vault_drop_key,
+                              vault_keep_key,
+                              vault_list_keys};
+    p->tree = (struct tree_port){w, tree_resolve, tree_settle, w->delegate};
     p->journal = (struct journal){
         w, journal_load, journal_save, journal_remove, journal_last, journal_find, journal_save_cmd};
     p->observer = (struct observer){w,

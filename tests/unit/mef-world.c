@@ -521,6 +521,7 @@ void world_free(struct world *w)
     g_free(w->client_reg_id);
     g_free(w->last_error);
     g_hash_table_unref(w->keys);
+    g_hash_table_unref(w->rows);
     g_free(w->settled_credential);
     g_free(w->anchor_owner);
     g_free(w->settled_why);

@@ -33,6 +33,13 @@ struct mef_command {
     unsigned reports;
 };
 
+struct world_key { /* what the store knows of a key */
+    char *path;
+    uint64_t profile;
+    int64_t registered, expires;
+    bool kept; /* no intent any more */
+};
+
 struct world;
 /* Answers instead of the MEF: -1 = let the MEF do it; otherwise what exchange() returns, *ret filled with 0.
  */
@@ -77,6 +84,10 @@ struct world {
     const char *key;  /* label of a symmetric key besides the KPM, NULL = none */
     int key_error;    /* mef_error_word of has_psk and put_anchor, 0 = fine */
     GHashTable *keys; /* identifier -> GBytes, of put_key */
+    GHashTable *rows; /* identifier -> struct world_key */
+    bool list_error;  /* of list_keys */
+    int (*delegate)(void *ctx, const struct mo_snapshot *n, int what, const struct wait *wait,
+                    uint32_t *ret_status, struct mef_error *reterr);
     int64_t settled_expires;
     unsigned opens;       /* sessions; each exports 48 octets of its number */
     GBytes *local_anchor; /* what find_cert gives; borrowed */

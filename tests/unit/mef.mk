@@ -42,3 +42,8 @@ check_PROGRAMS += tests/unit/test-mef-mo-node
 tests_unit_test_mef_mo_node_SOURCES = tests/unit/test-mef-mo-node.c $(MEF_WORLD)
 tests_unit_test_mef_mo_node_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_mo_node_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-keys
+tests_unit_test_mef_keys_SOURCES = tests/unit/test-mef-keys.c $(MEF_WORLD)
+tests_unit_test_mef_keys_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_keys_LDADD = $(MEF_TEST_LIBS)
