@@ -79,6 +79,7 @@ void clock_look(struct client *c)
         return;
     /* Whatever failed may have failed for the wrong time. */
     c->retry_at = 0;
+    c->keys_known = false; /* and with what is known of them go their pauses */
     if (c->r.next_poll && c->poll_ours) {
         c->r.next_poll += step;
         (void)save_registration(c);

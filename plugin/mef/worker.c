@@ -145,7 +145,7 @@ static int64_t certificate_date(struct client *c)
 /* The next moment at which the loop must look again. */
 static uint64_t sleep_span(struct client *c)
 {
-    uint64_t spans[6], shortest = DOZE_FOREVER, boot = boot_of(c);
+    uint64_t spans[7], shortest = DOZE_FOREVER, boot = boot_of(c);
     size_t n = 0;
 
     if (c->ending)
@@ -159,13 +159,14 @@ static uint64_t sleep_span(struct client *c)
             spans[n++] = span_until(c, c->r.expires);
         spans[n++] = renewal_left(c);
     }
-    at = earlier(at, keys_next(c));
     if (c->cfg.expires && c->r.state != REG_EXPIRED && c->r.state != REG_NEW)
         spans[n++] = span_until(c, c->cfg.expires);
     if (certificate_date(c) && !c->attention[ATTENTION_CERTIFICATE_EXPIRING])
         spans[n++] = span_until(c, certificate_date(c));
     if (c->attention[ATTENTION_CLOCK_WRONG])
         spans[n++] = span_until(c, c->not_before);
+    if (keys_next(c))
+        spans[n++] = span_until(c, keys_next(c));
     for (size_t i = 0; i < n; i++) {
         /* While something is put off, what has passed already changes nothing. */
         uint64_t span = spans[i] || c->retry_at ? spans[i] : LOOK_AGAIN_USEC;
@@ -397,6 +398,8 @@ static void run_due(struct client *c, enum task task)
     c->error = (struct mef_error){0};
     if (task == TASK_KEYS) {
         (void)keys_renew(c);
+        c->error = (struct mef_error){0};
+        c->fallback = false;
         session_close(c);
         return;
     }
