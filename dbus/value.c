@@ -228,7 +228,7 @@ static bool value_text_valid(const char *s)
 
 static int too_much(const struct reading *at, const char *what, size_t limit)
 {
-    return mef_fail(at->err, MEF_ERROR_INVALID_ARGUMENTS, "The %s '%s' is longer than %zu; send less.", what,
+    return mef_fail(at->err, MEF_ERROR_LIMIT_EXCEEDED, "The %s '%s' is longer than %zu; send less.", what,
                     at->key, limit);
 }
 

@@ -205,7 +205,7 @@ static void test_hostile_caller(void)
     GDBusConnection *c = bus_fixture_connect(&s.fixture);
     char *big = g_strnfill(20u * 1024 * 1024, 'x');
     g_assert_null(service_call(&s, c, "Echo", g_variant_new("(sa{sv})", big, NULL), &error));
-    g_assert_true(g_str_has_prefix(error, "org.mefclient1.Error.InvalidArguments"));
+    g_assert_true(g_str_has_prefix(error, "org.mefclient1.Error.LimitExceeded"));
     g_clear_pointer(&error, g_free);
     g_free(big);
     /* Descriptors for nothing. */

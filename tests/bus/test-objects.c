@@ -277,7 +277,7 @@ static void test_options(void)
         g_variant_builder_add(&b, "{sv}", key, g_variant_new_uint32(1));
     }
     call_fails(&s, c, TEST_PATH, TEST_IFACE, "Echo", g_variant_new("(sa{sv})", "x", &b),
-               "org.mefclient1.Error.InvalidArguments", "128");
+               "org.mefclient1.Error.LimitExceeded", "128");
     GVariant *deep = g_variant_new_string("end");
     for (int i = 0; i < 12; i++) {
         g_variant_builder_init(&b, G_VARIANT_TYPE("a{sv}"));
@@ -285,12 +285,12 @@ static void test_options(void)
         deep = g_variant_builder_end(&b);
     }
     call_fails(&s, c, TEST_PATH, TEST_IFACE, "Echo", g_variant_new("(s@a{sv})", "x", deep),
-               "org.mefclient1.Error.InvalidArguments", NULL);
+               "org.mefclient1.Error.LimitExceeded", NULL);
     char *big = g_strnfill(70000, 'x');
     g_variant_builder_init(&b, G_VARIANT_TYPE("a{sv}"));
     g_variant_builder_add(&b, "{sv}", "Word", g_variant_new_string(big));
     call_fails(&s, c, TEST_PATH, TEST_IFACE, "Echo", g_variant_new("(sa{sv})", "x", &b),
-               "org.mefclient1.Error.InvalidArguments", "'Word'");
+               "org.mefclient1.Error.LimitExceeded", "'Word'");
     g_free(big);
     teardown(&s, c);
 }
