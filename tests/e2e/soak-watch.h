@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an agent holds at a moment, seen from outside. Thread: one. */
+#pragma once
+
+#include "tests/lib/e2e-fixture.h"
+#include "tests/token/shim.h"
+
+struct soak_figures {
+    guint64 pss, dirty;    /* KiB */
+    guint64 database;      /* octets of state.db and what SQLite has beside it */
+    unsigned fds, threads; /* of the process */
+    int sessions;          /* open in the PKCS#11 module */
+    unsigned objects;      /* in the token */
+    unsigned owners;       /* rows of token_object */
+    unsigned commands;     /* rows of the command journal */
+    unsigned shown;        /* objects on the bus */
+};
+
+/* The control block of the module that the agent will load by e->token.module; belongs before
+ * e2e_configure(). */
+struct shim_control *soak_shim(struct e2e *e);
+/* The cheap ones only: memory, descriptors, threads, sessions. */
+void soak_watch_process(struct e2e *e, const struct shim_control *shim, struct soak_figures *ret);
+void soak_watch(struct e2e *e, const struct shim_control *shim, struct soak_figures *ret);
