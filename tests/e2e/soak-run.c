@@ -526,7 +526,8 @@ static void sum_up(struct soak *s, GString *summary)
     g_string_append_printf(summary,
                            "\nbetween two lives: %u fds, %u threads, %d sessions, %u token objects\n", f->fds,
                            f->threads, f->sessions, f->objects);
-    judge_growth(s, "Pss, KiB", G_STRUCT_OFFSET(struct soak_figures, pss), MEMORY_SLACK, summary);
+    judge_growth(s, "Pss without files, KiB", G_STRUCT_OFFSET(struct soak_figures, anonymous), MEMORY_SLACK,
+                 summary);
     judge_growth(s, "private dirty, KiB", G_STRUCT_OFFSET(struct soak_figures, dirty), MEMORY_SLACK, summary);
     judge_growth(s, "database, octets", G_STRUCT_OFFSET(struct soak_figures, database), 256 * 1024, summary);
 }

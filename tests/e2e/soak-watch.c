@@ -68,6 +68,7 @@ void soak_watch_process(struct e2e *e, const struct shim_control *shim, struct s
     g_autofree char *path = g_strdup_printf("/proc/%d/smaps_rollup", (int)e->agent), *text = NULL;
     if (g_file_get_contents(path, &text, NULL, NULL)) {
         ret->pss = kib_of(text, "\nPss:");
+        ret->anonymous = kib_of(text, "\nPss_Anon:");
         ret->dirty = kib_of(text, "\nPrivate_Dirty:");
     }
     ret->fds = entries(e, "fd");
