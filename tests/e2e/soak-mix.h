@@ -28,7 +28,6 @@ struct soak_fault {
     unsigned weight;
     const char *at; /* members of `at` */
     const char *text;
-    gboolean again; /* the command before comes back as if it were new: one report with 40 more */
 };
 
 /* What the DM client does in each session of a round, and what the MEF has to hear. */

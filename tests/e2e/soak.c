@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* make soak: a long run of soak-run.h. Environment: MEF_SOAK_COMMANDS (20000), MEF_SOAK_SEED (random). 1 when
- * anything was wrong; the seed, the progress and what was wrong on stderr, the figures on stdout. */
+/* make soak: a long run of soak-run.h. Environment: MEF_SOAK_COMMANDS (20000), MEF_SOAK_LIFE (a twentieth, at
+ * least 200), MEF_SOAK_SEED (random). 1 when anything was wrong; the seed, the progress and what was wrong on
+ * stderr, the figures on stdout. */
 #include "tests/e2e/soak-run.h"
 
 static guint64 number(const char *name, guint64 otherwise)
@@ -17,7 +18,7 @@ int main(void)
                              .round = 100};
     /* Twenty lives, so that the quarters have something to compare; the short ones outgrow the journal too.
      */
-    plan.life = MAX(plan.commands / 20, 200);
+    plan.life = (unsigned)number("MEF_SOAK_LIFE", MAX(plan.commands / 20, 200));
     unsigned bad = soak_run(&plan, &summary);
     g_print("%s%u wrong (seed %u)\n", summary, bad, plan.seed);
     return bad > 0;

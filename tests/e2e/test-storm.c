@@ -64,7 +64,7 @@ static void note_error(struct storm *s, const struct call *k, const GError *erro
     /* What its predecessor had asked for before it vanished was done behind its back. */
     if (k->kind == NODE_ADD && word && strcmp(word, "AlreadyExists") == 0)
         k->c->has_node = TRUE;
-    if ((k->kind == NODE_DELETE || k->kind == NODE_SET) && word && strcmp(word, "NotFound") == 0)
+    if ((k->kind == NODE_DELETE || k->kind == NODE_SET) && word && strcmp(word, "AlreadyExists") != 0)
         k->c->has_node = FALSE;
     if (!name) { /* not from the service: only our own hanging up */
         if (!k->c->closing && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CLOSED))
@@ -219,10 +219,10 @@ static void change_node(struct client *c)
              "AlreadyExists");
     else if (g_rand_boolean(c->s->rand))
         send(c, NODE_SET, path, "org.mefclient1.Node", "Set",
-             g_variant_new("(@a{sv}a{sv})", key_name(c->s->sent), NULL), "NotFound");
+             g_variant_new("(@a{sv}a{sv})", key_name(c->s->sent), NULL), "NotFound UnknownObject");
     else
         send(c, NODE_DELETE, path, "org.mefclient1.Node", "Delete", g_variant_new("(a{sv})", NULL),
-             "NotFound");
+             "NotFound UnknownObject");
 }
 
 /* Begin, Apply, and then one or the other end; what is applied undoes itself. */
@@ -516,7 +516,7 @@ static void check_end(struct storm *s)
     g_autofree char *text = g_variant_print(tree, FALSE);
     g_assert_null(strstr(text, "storm"));
     g_assert_null(strstr(text, "held"));
-    if (!e2e_try(&s->e, token_in_order, s, 10)) {
+    if (!e2e_try(&s->e, token_in_order, s, E2E_WAIT_S)) {
         g_autofree char *list = e2e_token_list(&s->e), *rows = all_rows(s);
         g_error("the token is not in order:\n%s\nrows of token_object:\n%s", list, rows);
     }
