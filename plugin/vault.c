@@ -502,16 +502,31 @@ struct vault vault_port(struct vault_ctx *ctx)
 /* ---- start-up --------------------------------------------------------------------------------------- */
 
 struct open_job {
-    const char *node;
+    const struct vault_row *row;
+    enum vault_row_state state;
     bool open;
 };
 
+/* Whether somebody is at it: a command that is not over, or a row that has changed since it was read. The
+ * latter is a command that was just finished: what it made is in use. */
 static int open_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 {
     struct open_job *j = ctx;
-    int r = journal_command_open(sql, j->node, reterr);
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int r = journal_command_open(sql, j->row->owner, reterr);
 
     j->open = r == 1;
+    if (r == 0)
+        r = stmt_prepare(
+            &s, sql, "SELECT 1 FROM token_object WHERE kind=?1 AND id=?2 AND owner=?3 AND state=?4", reterr);
+    if (r < 0 || j->open)
+        return r < 0 ? r : 0;
+    stmt_int(&s, 1, (int64_t)j->row->kind);
+    stmt_blob(&s, 2, j->row->id, j->row->id_len);
+    stmt_text(&s, 3, j->row->owner);
+    stmt_int(&s, 4, j->state);
+    r = stmt_step(&s, reterr);
+    j->open = r == 0;
     return r < 0 ? r : 0;
 }
 
@@ -544,7 +559,7 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
                         .id_len = row->id_len,
                         .owner = row->owner,
                         .label = row->label};
-    struct open_job o = {.node = row->owner};
+    struct open_job o = {.row = row, .state = state};
     char id[65];
     int r;
 
