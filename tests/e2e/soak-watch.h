@@ -7,8 +7,7 @@
 
 struct soak_figures {
     guint64 pss, dirty;    /* KiB */
-    guint64 anonymous;     /* KiB, that part of Pss which is not libraries: it does not change when other
-                            * processes map them too */
+    guint64 heap;          /* octets of malloc in use, when the token was last listed */
     guint64 database;      /* octets of state.db and what SQLite has beside it */
     unsigned fds, threads; /* of the process */
     int sessions;          /* open in the PKCS#11 module */

@@ -66,4 +66,5 @@ struct shim_control {
     atomic_ulong slot_shift; /* added to the numbers of the slots */
     atomic_uint inside;      /* calls that are in the module now */
     atomic_int sessions;     /* open in the module now */
+    atomic_ulong heap;       /* octets in use in the whole process, at the last C_FindObjectsInit */
 };
