@@ -50,6 +50,7 @@ struct token {
     CK_SLOT_ID slot;
     CK_SESSION_HANDLE session;
     bool open;
+    bool logged_out; /* on request: stays closed until token_login_with() */
     bool read_only;
     CK_TOKEN_INFO token; /* as of the last open */
     char name[33];       /* label for the sentences; the URI's until a token was seen */
@@ -104,8 +105,9 @@ void token_trim(const unsigned char *field, size_t len, char *dst,
 
 /* ---- pin.c ---- */
 
-/* Logs in, unless the token needs none or is logged in. Sets the state when it fails. */
-int token_login(struct token *t, struct mef_error *reterr);
+/* Logs in, unless the token needs none or is logged in: with `pin`, or (NULL) the one of the PIN file. Sets
+ * the state when it fails. */
+int token_login(struct token *t, const struct secret *pin, struct mef_error *reterr);
 /* False when the PIN file is there and is one that failed already. */
 bool token_pin_worth_trying(struct token *t);
 

@@ -109,13 +109,15 @@ static void burn(struct token *t, const char *identity)
 }
 
 /* Reasons not to try at all; 0 = go on. */
-static int check_before(struct token *t, struct mef_error *why)
+static int check_before(struct token *t, bool by_hand, struct mef_error *why)
 {
     if (t->token.flags & CKF_USER_PIN_LOCKED)
         return mef_fail(
             why, MEF_ERROR_TOKEN_LOCKED,
             "token '%s' has locked its user PIN after wrong attempts: unlock it with the SO PIN or PUK",
             t->name);
+    if (by_hand)
+        return 0;
     if (!t->pin_file)
         return mef_fail(
             why, MEF_ERROR_TOKEN_LOCKED,
@@ -170,7 +172,35 @@ static bool given_up(struct token *t, const char *identity)
            (t->tries >= LOGIN_TRIES || t->token.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY));
 }
 
-int token_login(struct token *t, struct mef_error *reterr)
+/* The PIN of a person: there is no file that could be remembered, and nothing that repeats it. */
+static int login_by_hand(struct token *t, const struct secret *pin, struct mef_error *reterr)
+{
+    struct mef_error why;
+    CK_RV rv;
+
+    if (check_before(t, true, &why) < 0)
+        return locked(t, &why, EVENT_TOKEN_FAILED, reterr);
+    rv = t->f->C_Login(t->session, CKU_USER, pin->data, pin->len);
+    if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+        return 0;
+    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID) {
+        char name[32];
+        (void)mef_fail(&why, MEF_ERROR_TOKEN_LOCKED,
+                       "token '%s': C_Login failed with %s: the PIN is wrong; call Login with the right one, "
+                       "since the token locks itself after a few attempts",
+                       t->name, token_ckr_name(rv, name));
+        return locked(t, &why, EVENT_TOKEN_PIN_WRONG, reterr);
+    }
+    int r = token_fail_call(t, "C_Login", rv,
+                            rv == CKR_PIN_LOCKED ? "unlock the user PIN with the SO PIN or PUK" : NULL, &why);
+    if (t->open)
+        token_set_state(t, TOKEN_LOCKED, &why);
+    if (reterr)
+        *reterr = why;
+    return r;
+}
+
+int token_login(struct token *t, const struct secret *by_hand, struct mef_error *reterr)
 {
     _cleanup_(secret_freep) struct secret *pin = NULL;
     char identity[IDENTITY_MAX];
@@ -186,7 +216,9 @@ int token_login(struct token *t, struct mef_error *reterr)
         return token_fail_call(t, "C_GetSessionInfo", rv, NULL, reterr);
     if (session.state == CKS_RW_USER_FUNCTIONS || session.state == CKS_RO_USER_FUNCTIONS)
         return 0;
-    if (check_before(t, &why) < 0 || read_pin(t, &pin, identity, &why) < 0)
+    if (by_hand)
+        return login_by_hand(t, by_hand, reterr);
+    if (check_before(t, false, &why) < 0 || read_pin(t, &pin, identity, &why) < 0)
         return locked(t, &why, EVENT_TOKEN_FAILED, reterr);
     int burnt = pin_burnt(t, identity);
     if (burnt != 0) {

@@ -188,7 +188,7 @@ static int open_failed(struct token *t, int r, bool seen, const struct mef_error
     return r;
 }
 
-static int open_locked(struct token *t, struct mef_error *reterr)
+static int open_locked(struct token *t, const struct secret *pin, struct mef_error *reterr)
 {
     struct mef_error why = {0};
     bool seen;
@@ -196,6 +196,10 @@ static int open_locked(struct token *t, struct mef_error *reterr)
 
     if (t->open)
         return 0;
+    if (t->logged_out && !pin) {
+        struct token_info *i = &t->info; /* only we write it, as the owner of `busy` */
+        return mef_fail(reterr, i->last.word, "%s", i->last.text);
+    }
     /* Some modules look only when they start: for tokens made since (SoftHSM), for a pcscd that came back. */
     if (t->stale) {
         token_restart_modules(t);
@@ -203,13 +207,14 @@ static int open_locked(struct token *t, struct mef_error *reterr)
     }
     (void)((r = token_load_modules(t, &why)) < 0 || (r = token_find_slot(t, &why)) < 0);
     seen = r == 0;
-    (void)(r < 0 || (r = open_session(t, &why)) < 0 || (r = token_login(t, &why)) < 0 ||
+    (void)(r < 0 || (r = open_session(t, &why)) < 0 || (r = token_login(t, pin, &why)) < 0 ||
            (r = token_refresh(t, TOKEN_ANY, &why)) < 0);
     if (r < 0)
         return open_failed(t, r, seen, &why, reterr);
     free(t->tried);
     t->tried = NULL;
     t->tries = 0;
+    t->logged_out = false;
     token_set_state(t, TOKEN_PRESENT, NULL);
     return 0;
 }
@@ -220,7 +225,7 @@ int token_open(struct token *t, struct mef_error *reterr)
 
     if (r < 0)
         return r;
-    r = open_locked(t, reterr);
+    r = open_locked(t, NULL, reterr);
     token_leave(t);
     return r;
 }
@@ -228,9 +233,40 @@ int token_open(struct token *t, struct mef_error *reterr)
 static int open_unasked(struct token *t)
 {
     t->unasked = true;
-    int r = open_locked(t, NULL);
+    int r = open_locked(t, NULL, NULL);
     t->unasked = false;
     return r;
+}
+
+int token_login_with(struct token *t, const struct secret *pin, struct mef_error *reterr)
+{
+    int r;
+
+    if (!pin || pin->len == 0)
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "there is no PIN to log in with");
+    r = token_enter(t, false, reterr);
+    if (r < 0)
+        return r;
+    r = open_locked(t, pin, reterr);
+    token_leave(t);
+    return r;
+}
+
+int token_logout(struct token *t, struct mef_error *reterr)
+{
+    struct mef_error why;
+    int r = token_enter(t, false, reterr);
+
+    if (r < 0)
+        return r;
+    (void)mef_fail(&why, MEF_ERROR_TOKEN_LOCKED,
+                   "token '%s' was logged out by call: it is not used until Login, or until the next start",
+                   t->name);
+    token_drop_session(t);
+    t->logged_out = true;
+    token_set_state(t, TOKEN_LOCKED, &why);
+    token_leave(t);
+    return 0;
 }
 
 enum token_state token_poll(struct token *t)
@@ -247,7 +283,7 @@ enum token_state token_poll(struct token *t)
         if (rv != CKR_OK)
             (void)token_fail_call(t, "C_GetSessionInfo", rv, NULL, NULL);
     }
-    if (!t->open && (token_state(t) != TOKEN_LOCKED || token_pin_worth_trying(t)))
+    if (!t->open && !t->logged_out && (token_state(t) != TOKEN_LOCKED || token_pin_worth_trying(t)))
         (void)open_unasked(t);
     token_leave(t);
     return token_state(t);

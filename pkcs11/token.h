@@ -63,6 +63,15 @@ int token_new(const struct token_params *params, struct token **ret, struct mef_
  * PIN, wrong PIN, locked by the token. The state follows. Blocks. */
 int token_open(struct token *t, struct mef_error *reterr);
 
+/* The same with the PIN of a person in place of a file's; also what ends token_logout(). The PIN is tried
+ * once and never kept. Open and logged in already, or the host is logged in to the token: 0, and the PIN is
+ * not looked at. InvalidArguments: no PIN, or a token that wants none. Blocks. */
+int token_login_with(struct token *t, const struct secret *pin, struct mef_error *reterr);
+/* Closes our session and keeps it closed, whatever PIN file there is, until token_login_with(); state locked.
+ * The login itself belongs to the whole process: it ends here unless the host has sessions of its own. Blocks
+ * behind a call that is inside the module. */
+int token_logout(struct token *t, struct mef_error *reterr);
+
 /* Looks whether the token is still there and reopens it when it is back, or when the PIN file was replaced.
  * Cheap while nothing changed. Returns the state. Blocks. */
 enum token_state token_poll(struct token *t);

@@ -77,6 +77,16 @@ const struct der *credential_by_fingerprint(struct engine *e, const struct finge
     return c ? &c->what.cert : NULL;
 }
 
+int credentials_anchors(struct engine *e, struct der_list *ret)
+{
+    int r = 0;
+
+    for (struct bus_credential *c = e->credentials; r == 0 && c; c = c->next)
+        if (c->what.kind == LISTED_ANCHOR && c->what.owners && c->what.owners[0])
+            r = der_list_add(ret, c->what.cert.data, c->what.cert.len);
+    return r;
+}
+
 int64_t credential_not_after(struct engine *e, const char *credential)
 {
     struct bus_credential *c = find(e, credential);
@@ -129,13 +139,39 @@ static void write_uri(struct bus_credential *c, struct bus_writer *w)
     bus_write_s(w, uri);
 }
 
-/* Registrations that use it now, and nodes that name it or that it is tied to: bus paths. */
-static int used_by(struct bus_credential *c, char ***ret)
+static bool owned_by(const struct bus_credential *c, const char *node)
+{
+    for (char **s = c->what.owners; s && *s; s++)
+        if (streq(*s, node))
+            return true;
+    return false;
+}
+
+/* What a registration will come back to: its latest certificate, one that is still to be proven, and the CA
+ * certificates that its MEF brought. */
+static bool needed_by(const struct bus_credential *c, const struct registration *r)
+{
+    const struct cmd_record *last = r->n_commands ? &r->commands[r->n_commands - 1]->rec : NULL;
+    bool pair = c->what.kind == LISTED_CERTIFICATE && c->what.id_len == KEY_ID_LEN;
+
+    if (!owned_by(c, r->config.node))
+        return false;
+    return c->what.kind == LISTED_ANCHOR ||
+           (pair && r->rec.has_cert && memcmp(r->rec.cert_id, c->what.id, KEY_ID_LEN) == 0) ||
+           (pair && last && last->state < CMD_REPORTED && last->has_cert &&
+            memcmp(last->cert_id, c->what.id, KEY_ID_LEN) == 0);
+}
+
+/* Registrations that use it, and nodes that name it or that it is tied to. */
+static char **used_by(struct bus_credential *c)
 {
     struct engine *e = c->e;
-    int r = registrations_using(e, c->name, ret);
+    char **paths = NULL;
 
-    for (size_t i = 0; r == 0 && i < mo_tree_count(e->tree); i++) {
+    for (struct registration *r = e->registrations; r; r = r->next)
+        if (r->object && (streq0(r->credential, c->name) || needed_by(c, r)))
+            (void)strv_push(&paths, bus_object_path(r->object));
+    for (size_t i = 0; i < mo_tree_count(e->tree); i++) {
         const struct mo_node *n = mo_tree_nth(e->tree, i);
         const char *key = mo_node_text(n, MO_SYMM_KEY_ID);
         const char *text = mo_node_text(n, mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? MO_CERT_FINGERPRINT
@@ -147,18 +183,10 @@ static int used_by(struct bus_credential *c, char ***ret)
                                                      fingerprint_matches(&fp, c->what.sha256);
         uses = uses || (b && b->credential && find_name(e, b->credential) == c);
         _cleanup_(freep) char *path = uses ? node_bus_path(n) : NULL;
-        if (uses)
-            r = path ? strv_push(ret, path) : -ENOMEM;
+        if (path)
+            (void)strv_push(&paths, path);
     }
-    return r;
-}
-
-static void write_used_by(struct bus_credential *c, struct bus_writer *w)
-{
-    _cleanup_(strv_freep) char **paths = NULL;
-
-    (void)used_by(c, &paths);
-    bus_write_strv(w, paths);
+    return paths;
 }
 
 static int get_credential(void *object, const struct bus_property *p, struct bus_writer *w)
@@ -210,9 +238,11 @@ static int get_credential(void *object, const struct bus_property *p, struct bus
                                                      c->e->config->certificate_renew_margin)
                            : 0);
         break;
-    case CRED_USED_BY:
-        write_used_by(c, w);
+    case CRED_USED_BY: {
+        _cleanup_(strv_freep) char **paths = used_by(c);
+        bus_write_strv(w, paths);
         break;
+    }
     case CRED_ORIGIN:
         bus_write_s(w, c->what.owners ? c->what.owners[0] : "");
         break;
@@ -257,8 +287,7 @@ static int get_chain(struct bus_call *call, struct mef_error *reterr)
     return bus_reply_by(call, fill_chain, c);
 }
 
-static const struct bus_option no_options[] = {{NULL, NULL}},
-                               delete_options[] = {{"Force", "b"}, {NULL, NULL}};
+static const struct bus_option no_options[] = {{NULL, NULL}};
 
 static int renew(struct bus_call *call, struct mef_error *reterr)
 {
@@ -273,24 +302,108 @@ static int renew(struct bus_call *call, struct mef_error *reterr)
     return key_renew_start(c->e, call, c->name, c->what.owners, reterr);
 }
 
+/* ---- Delete ----------------------------------------------------------------------------------------- */
+
+struct deleting {
+    struct engine *e;
+    uint32_t job;
+    char *name;
+    struct listed what; /* id and digest only */
+};
+
+static int deleting_work(void *ctx, struct mef_error *reterr)
+{
+    struct deleting *d = ctx;
+    const struct vault_object o = {.key_id = d->what.kind == LISTED_KEY ? d->name : NULL,
+                                   .id = d->what.id,
+                                   .id_len = d->what.id_len,
+                                   .sha256 = d->what.sha256};
+    int r = vault_drop_object(&d->e->vault, &o, reterr);
+
+    token_thread_relist(d->e->token_thread);
+    return r;
+}
+
+/* Once begun it is finished: half a deletion is none. */
+static void deleting_cancel(void *ctx, uint32_t job)
+{
+}
+
+static void deleting_done(void *ctx, int r, const struct mef_error *err)
+{
+    struct deleting *d = ctx;
+
+    if (r == 0)
+        event_emit(&d->e->sink, &(struct event){.id = EVENT_CREDENTIALS_DELETED},
+                   "the credential '%s' was deleted from the token by hand", d->name);
+    job_finish(d->e->jobs, d->job, job_result_of(r < 0 ? err : NULL), r < 0 ? err : NULL);
+    free(d->name);
+    free(d);
+}
+
+static const struct bus_option delete_options[] = {{"Force", "b"}, {NULL, NULL}};
+
+static bool owned_by_profile(const struct bus_credential *c)
+{
+    return strncmp(c->what.owners[0], VAULT_PROFILE_PREFIX, strlen(VAULT_PROFILE_PREFIX)) == 0;
+}
+
+static int may_delete(struct bus_credential *c, bool force, struct mef_error *reterr)
+{
+    _cleanup_(strv_freep) char **paths = used_by(c);
+
+    if (!c->what.owners || !c->what.owners[0])
+        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
+                        "'%s' was not put into the token by mefclient and is left alone; delete it with the "
+                        "token's own tools",
+                        c->name);
+    if (paths && paths[0] && !force)
+        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS,
+                        "'%s' is used by '%s'; delete that first, or set the option 'Force'", c->name,
+                        paths[0]);
+    return 0;
+}
+
 static int delete_credential(struct bus_call *call, struct mef_error *reterr)
 {
     struct bus_credential *c = bus_call_object(call);
-    _cleanup_(strv_freep) char **users = NULL;
     int r = bus_call_options(call, 0, delete_options, reterr);
 
+    if (r == 0 && !c)
+        r = mef_fail(reterr, MEF_ERROR_NOT_FOUND, "the credential is no longer in the token");
+    if (r == 0)
+        r = may_delete(c, bus_dict_b(bus_call_dict(call, 0), "Force", false), reterr);
     if (r < 0)
         return r;
-    if (c->what.kind != LISTED_KEY)
-        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                        "only a key from a MEF or MAF can be deleted by itself; a certificate goes with the "
-                        "node that owns it");
-    if (used_by(c, &users) < 0)
+    /* What a MEF or MAF has registered ends there too. */
+    if (c->what.kind == LISTED_KEY && !owned_by_profile(c))
+        return key_delete_start(c->e, call, c->name, c->what.owners, reterr);
+    struct deleting *d = calloc(1, sizeof *d);
+    char *const objects[] = {(char *)(uintptr_t)bus_object_path(c->object), NULL};
+    const char *path = NULL;
+    if (!d || !(d->name = strdup(c->name))) {
+        free(d);
         return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
-    if (users && !bus_dict_b(bus_call_dict(call, 0), "Force", false))
-        return mef_fail(reterr, MEF_ERROR_IN_PROGRESS,
-                        "'%s' is used by %s; say Force to delete it all the same", c->name, users[0]);
-    return key_delete_start(c->e, call, c->name, c->what.owners, reterr);
+    }
+    d->e = c->e;
+    d->what = (struct listed){.kind = c->what.kind, .id_len = c->what.id_len};
+    memcpy(d->what.id, c->what.id, sizeof d->what.id);
+    memcpy(d->what.sha256, c->what.sha256, sizeof d->what.sha256);
+    r = job_new(d->e->jobs, "delete-credential", bus_call_uid(call), objects, NULL, deleting_cancel, NULL,
+                &d->job, &path, reterr);
+    if (r < 0) {
+        free(d->name);
+        free(d);
+        return r;
+    }
+    job_running(d->e->jobs, d->job);
+    r = bus_reply(call, "o", path);
+    if (token_thread_submit(d->e->token_thread, deleting_work, deleting_done, d) < 0) {
+        struct mef_error why = {0};
+        (void)mef_fail(&why, MEF_ERROR_FAILED, "out of memory");
+        deleting_done(d, -ENOMEM, &why);
+    }
+    return r;
 }
 
 static const struct bus_method methods[] = {

@@ -345,7 +345,7 @@ static int get_special(struct bus_node *b, const struct mo_node *n, uintptr_t wh
         bus_write_s(w, not_ready(b->e, n, credential));
         return 0;
     case SPECIAL_STATE:
-        bus_write_s(w, credential ? "present" : "absent");
+        bus_write_s(w, credential ? "present" : mo_node_state(n) == MO_FAILED ? "failed" : "absent");
         return 0;
     case SPECIAL_FINGERPRINT: {
         struct fingerprint fp;
@@ -444,15 +444,18 @@ static const struct bus_property data_collection_properties[] = {
 
 static int set_symmetric_key(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(
-        reterr, MEF_ERROR_NOT_SUPPORTED,
-        "taking a key over the bus is not built into this version; put it into the token with its tools");
+    struct bus_node *b = bus_call_object(call);
+    const struct mo_node *n = b ? node_of(b) : NULL;
+
+    return n ? profile_set_key(b->e, n, call, reterr) : gone(reterr);
 }
 
 static int anchor_fetch(struct bus_call *call, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                    "fetching a trust anchor is not built into this version; add it with AddTrustAnchor");
+    struct bus_node *b = bus_call_object(call);
+    const struct mo_node *n = b ? node_of(b) : NULL;
+
+    return n ? anchor_fetch_start(b->e, n, call, reterr) : gone(reterr);
 }
 
 static const struct bus_method profile_methods[] = {

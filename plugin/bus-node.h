@@ -7,3 +7,8 @@
 /* Node.Process on `n`: answers the call now or later, or fails. */
 int node_process_start(struct engine *e, const struct mo_node *n, struct bus_call *call,
                        struct mef_error *reterr);
+/* TrustAnchorCred.Fetch on `n`, and AuthenticationProfile.SetSymmetricKey: the same. */
+int anchor_fetch_start(struct engine *e, const struct mo_node *n, struct bus_call *call,
+                       struct mef_error *reterr);
+int profile_set_key(struct engine *e, const struct mo_node *n, struct bus_call *call,
+                    struct mef_error *reterr);

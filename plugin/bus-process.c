@@ -9,6 +9,7 @@
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
 #include "plugin/bus-node.h"
+#include "plugin/fetching.h"
 #include "plugin/mef/mo-node.h"
 
 struct processing {
@@ -74,6 +75,42 @@ static int work(void *ctx, struct mef_error *reterr)
     return 0;
 }
 
+/* Who calls waits for 25 s unless told otherwise; the fetch is over by then. */
+#define FETCH_PATIENCE (UINT64_C(20) * 1000000)
+
+static void fetched(void *ctx, const char *credential, const struct mef_error *why)
+{
+    struct processing *p = ctx;
+    struct mef_error err = {0};
+
+    if (p->e->state == ENGINE_STOPPING && !why) {
+        (void)mef_fail(&err, MEF_ERROR_CANCELLED, "the plugin stops");
+        why = &err;
+    }
+    if (why && why->word == MEF_ERROR_CANCELLED) {
+        bus_reply_error(p->call, why);
+        processing_free(p);
+        return;
+    }
+    p->why = why ? *why : (struct mef_error){0};
+    p->status = why ? CMD_STATUS_MO_NODE_PROCESSING_FAILED : CMD_STATUS_OK;
+    if (!why && !(p->credential = strdup(credential))) {
+        p->status = CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+        (void)mef_fail(&p->why, MEF_ERROR_FAILED, "out of memory");
+    }
+    (void)settle(p, &err);
+}
+
+/* 3.8, second row: the certificate is not here, but somewhere. True: fetched() will be called. */
+static bool fetch(struct processing *p)
+{
+    const struct fetching_params q = {
+        .node = p->node.id, .patience = FETCH_PATIENCE, .ctx = p, .done = fetched};
+
+    return p->what == MO_NODE_CASE_ANCHOR && p->status == CMD_STATUS_MO_NODE_PROCESSING_FAILED &&
+           p->why.word == MEF_ERROR_NOT_FOUND && fetching_start(p->e, &q, &p->why) == 0;
+}
+
 static void worked(void *ctx, int r, const struct mef_error *err)
 {
     struct processing *p = ctx;
@@ -86,7 +123,8 @@ static void worked(void *ctx, int r, const struct mef_error *err)
         processing_free(p);
         return;
     }
-    (void)settle(p, &why);
+    if (!fetch(p))
+        (void)settle(p, &why);
 }
 
 /* The worker of the registration has done it, the outcome to the node as well. */

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/engine-private.h"
+#include "plugin/fd-secret.h"
 
 enum token_property {
     TOKEN_P_URI,
@@ -55,17 +57,93 @@ static int get_token(void *object, const struct bus_property *p, struct bus_writ
     return 0;
 }
 
-static int token_login(struct bus_call *call, struct mef_error *reterr)
+/* ---- Login, Logout ---------------------------------------------------------------------------------- */
+
+/* Lives from the call to its reply. */
+struct entering {
+    struct engine *e;
+    struct bus_call *call;
+    int fd; /* -1: out again */
+};
+
+static void entering_free(struct entering *n)
 {
-    return mef_fail(
-        reterr, MEF_ERROR_NOT_SUPPORTED,
-        "logging in by call is not built into this version; set [token] pin-file or a systemd credential");
+    bus_call_unref(n->call);
+    closep(&n->fd);
+    free(n);
 }
 
-static int token_logout(struct bus_call *call, struct mef_error *reterr)
+static int login(struct entering *n, struct mef_error *reterr)
 {
-    return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED, "logging out by call is not built into this version");
+    _cleanup_(secret_freep) struct secret *pin = NULL;
+    int r = fd_secret_read(n->fd, "the PIN", LIMIT_PIN + 1, &pin, reterr);
+
+    if (r < 0)
+        return r;
+    if (pin->data[pin->len - 1] == '\n')
+        pin->len--; /* of an editor or echo, as in a PIN file */
+    if (pin->len > LIMIT_PIN)
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "the PIN is longer than %u octets", LIMIT_PIN);
+    return token_login_with(n->e->token, pin, reterr);
 }
+
+static int entering_work(void *ctx, struct mef_error *reterr)
+{
+    struct entering *n = ctx;
+    int r = n->fd >= 0 ? login(n, reterr) : token_logout(n->e->token, reterr);
+
+    token_thread_settle(n->e->token_thread);
+    return r;
+}
+
+static void entering_done(void *ctx, int r, const struct mef_error *err)
+{
+    struct entering *n = ctx;
+
+    if (r < 0)
+        bus_reply_error(n->call, err);
+    else
+        (void)bus_reply(n->call, "");
+    entering_free(n);
+}
+
+/* Takes `fd` over; -1 = out. */
+static int enter_or_leave(struct bus_call *call, int fd, struct mef_error *reterr)
+{
+    struct entering *n = calloc(1, sizeof *n);
+
+    if (!n) {
+        closep(&fd);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    }
+    *n = (struct entering){.e = bus_call_object(call), .call = bus_call_ref(call), .fd = fd};
+    if (token_thread_submit(n->e->token_thread, entering_work, entering_done, n) < 0) {
+        entering_free(n);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    }
+    return 0;
+}
+
+static const struct bus_option no_options[] = {{NULL, NULL}};
+
+static int token_login_by_call(struct bus_call *call, struct mef_error *reterr)
+{
+    struct bus_value *v = bus_call_arg(call, 0);
+    int r = bus_call_options(call, 1, no_options, reterr);
+
+    if (r < 0)
+        return r;
+    int fd = v->fd;
+    v->fd = -1;
+    return enter_or_leave(call, fd, reterr);
+}
+
+static int token_logout_by_call(struct bus_call *call, struct mef_error *reterr)
+{
+    return enter_or_leave(call, -1, reterr);
+}
+
+/* ---- Rescan ----------------------------------------------------------------------------------------- */
 
 struct rescan {
     struct engine *e;
@@ -110,8 +188,8 @@ static int token_rescan(struct bus_call *call, struct mef_error *reterr)
 }
 
 static const struct bus_method methods[] = {
-    {"Login", "ha{sv}", "", BUS_ACTION("token-login"), token_login},
-    {"Logout", "", "", BUS_ACTION("token-login"), token_logout},
+    {"Login", "ha{sv}", "", BUS_ACTION("token-login"), token_login_by_call},
+    {"Logout", "", "", BUS_ACTION("token-login"), token_logout_by_call},
     {"Rescan", "", "o", BUS_ACTION("register"), token_rescan},
     {NULL},
 };

@@ -59,9 +59,8 @@ static bool taken(struct engine *e, const struct mo_tx *tx, enum mo_type type, c
            (type == MO_TRUST_ANCHOR_CRED && anchors_pending(e, name));
 }
 
-/* `stem` and `suffix`, cut to fit, with "-2", "-3"... while there is such a node. */
-static char *free_name(struct engine *e, const struct mo_tx *tx, enum mo_type type, const char *stem,
-                       const char *suffix)
+char *tree_free_name(struct engine *e, const struct mo_tx *tx, enum mo_type type, const char *stem,
+                     const char *suffix)
 {
     int room = (int)(LIMIT_NODE_NAME - 8 - strlen(suffix));
     char *name = NULL;
@@ -153,11 +152,11 @@ static int add_reg_cfg(struct mo_tx *tx, const struct adding *a, const char *nam
 static int stage(struct adding *a, struct mo_tx *tx, char ***paths, struct mef_error *reterr)
 {
     struct engine *e = a->e;
-    _cleanup_(freep) char *name = a->name ? strdup(a->name) : free_name(e, tx, a->type, a->fqdn, "");
+    _cleanup_(freep) char *name = a->name ? strdup(a->name) : tree_free_name(e, tx, a->type, a->fqdn, "");
     bool has_profile = a->key_id || a->fingerprint;
-    _cleanup_(freep) char *profile =
-        name && has_profile ? free_name(e, tx, MO_AUTHENTICATION_PROFILE, name, a->key_id ? "-psk" : "-cert")
-                            : NULL;
+    _cleanup_(freep) char *profile = name && has_profile ? tree_free_name(e, tx, MO_AUTHENTICATION_PROFILE,
+                                                                          name, a->key_id ? "-psk" : "-cert")
+                                                         : NULL;
     uint64_t id = 0;
 
     if (!name || (has_profile && !profile))
@@ -284,7 +283,7 @@ static int take_anchor(struct adding *a, const char *pem, const char *stem, stru
     int r = mo_tx_begin(a->e->tree, MO_ORIGIN_LOCAL, NULL, &tx, reterr);
     if (r < 0)
         return r;
-    a->anchor_owner = free_name(a->e, tx, MO_TRUST_ANCHOR_CRED, stem, "-ca");
+    a->anchor_owner = tree_free_name(a->e, tx, MO_TRUST_ANCHOR_CRED, stem, "-ca");
     mo_tx_rollback(tx);
     return a->anchor_owner ? 0 : no_memory(reterr);
 }
@@ -443,34 +442,4 @@ int tree_add_trust_anchor(struct bus_call *call, struct mef_error *reterr)
     }
     (void)TAKE_PTR(a);
     return 0;
-}
-
-/* Nothing is fetched here: MO_NODE on the node does that (T15). */
-int tree_add_trust_anchor_by_uri(struct bus_call *call, struct mef_error *reterr)
-{
-    struct engine *e = bus_call_object(call);
-    struct tree_work w = {.e = e};
-    struct tree_result result = {.answer = ANSWER_NODE_JOB};
-    uint64_t id = 0;
-    int r = bus_call_options(call, 2, anchor_options, reterr);
-
-    if (r == 0)
-        r = mo_tx_begin(e->tree, MO_ORIGIN_LOCAL, NULL, &w.tx, reterr);
-    if (r < 0)
-        return r;
-    const char *name = bus_dict_s(bus_call_dict(call, 2), "Name", NULL);
-    _cleanup_(freep) char *chosen =
-        name ? strdup(name) : free_name(e, w.tx, MO_TRUST_ANCHOR_CRED, "anchor", "");
-    struct mo_input in[] = {INPUT_TEXT("certFingerprint", bus_call_s(call, 1)),
-                            INPUT_TEXT("URI", bus_call_s(call, 0))};
-    r = chosen ? add_node(w.tx, MO_TRUST_ANCHOR_CRED, chosen, in, ELEMENTS(in), NULL, NULL, &id, reterr)
-               : no_memory(reterr);
-    _cleanup_(freep) char *path = r == 0 ? node_bus_path(mo_tx_by_id(w.tx, id)) : NULL;
-    if (r == 0 && (!path || strv_push(&result.paths, path) < 0))
-        r = no_memory(reterr);
-    if (r < 0) {
-        tree_work_drop(&w);
-        return r;
-    }
-    return tree_work_finish(&w, call, &result, reterr);
 }

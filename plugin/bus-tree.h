@@ -41,7 +41,11 @@ int tree_work_finish(struct tree_work *w, struct bus_call *call, struct tree_res
                      struct mef_error *reterr);
 
 /* bus-tree-add.c: the typed adds. */
+/* `stem` and `suffix`, cut to fit, with "-2", "-3"... while there is such a node; malloc'ed. */
+char *tree_free_name(struct engine *e, const struct mo_tx *tx, enum mo_type type, const char *stem,
+                     const char *suffix);
 int tree_add_mef_client_reg_cfg(struct bus_call *call, struct mef_error *reterr);
 int tree_add_maf_client_reg_cfg(struct bus_call *call, struct mef_error *reterr);
 int tree_add_trust_anchor(struct bus_call *call, struct mef_error *reterr);
+/* bus-anchor.c */
 int tree_add_trust_anchor_by_uri(struct bus_call *call, struct mef_error *reterr);

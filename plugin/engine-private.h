@@ -28,6 +28,7 @@ struct registration;
 struct bus_node;
 struct bus_credential;
 struct binding;
+struct fetching;
 struct tree_tx;
 struct dm;
 
@@ -76,6 +77,7 @@ struct engine {
     struct bus_node *nodes;
     struct bus_credential *credentials;
     struct binding *bindings;
+    struct fetching *fetchings;
     struct tree_tx *transactions;
     uint32_t last_transaction;
     struct attention *attention;
@@ -118,8 +120,6 @@ int registration_request(struct registration *r, enum mef_procedure proc, const 
 void registration_job_cancel(void *ctx, uint32_t job); /* ctx: the engine */
 int registrations_paths(struct engine *e, char ***ret);
 bool registration_ending(const struct registration *r);
-/* Which registrations use a credential: bus paths appended to *paths. */
-int registrations_using(struct engine *e, const char *credential, char ***paths);
 /* Reads the configuration of a [MEFClientRegCfg] node out of the tree (its profile and anchors too). */
 int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret,
                         struct mef_error *reterr);
@@ -144,6 +144,8 @@ void token_changed(struct engine *e);
 void credentials_update(struct engine *e, const struct token_listing *l);
 void credentials_changed(struct engine *e);
 void credentials_free(struct engine *e);
+/* Copies of the CA certificates in the token that we put there, for a MEF or as a node's trust anchor. */
+int credentials_anchors(struct engine *e, struct der_list *ret);
 /* Path of the credential with this name as the worker reports it, or "/". */
 char *credential_path(const char *credential);
 int log_export(struct engine *e);

@@ -18,6 +18,7 @@
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
 #include "plugin/dm/dm.h"
+#include "plugin/fetching.h"
 
 #define DISPATCH_TURNS 64 /* then the host's other work has its turn */
 
@@ -648,11 +649,14 @@ int engine_stop(struct engine *e, uint64_t deadline)
     e->state = ENGINE_STOPPING;
     /* All at once: nobody waits for anybody. */
     registrations_stop(e);
+    fetchings_stop(e);
     if (e->token)
         token_stop(e->token);
     token_thread_stop(e->token_thread);
     tree_transactions_free(e);
     if (registrations_join(e, deadline) < 0)
+        hung = true;
+    if (fetchings_join(e, deadline) < 0)
         hung = true;
     if (token_thread_join(e->token_thread, deadline) < 0)
         hung = true;

@@ -6,6 +6,7 @@ libcore_la_SOURCES = \
 	plugin/anchors.c plugin/anchors.h \
 	plugin/asks.c plugin/asks.h \
 	plugin/bindings.c plugin/bindings.h \
+	plugin/bus-anchor.c \
 	plugin/bus-credential.c \
 	plugin/bus-input.c plugin/bus-input.h \
 	plugin/bus-key.c plugin/bus-key.h \
@@ -13,6 +14,7 @@ libcore_la_SOURCES = \
 	plugin/bus-manager.c \
 	plugin/bus-node.c plugin/bus-node.h \
 	plugin/bus-process.c \
+	plugin/bus-profile-key.c \
 	plugin/bus-registration.c \
 	plugin/bus-token.c \
 	plugin/bus-tree.c plugin/bus-tree.h \
@@ -25,6 +27,8 @@ libcore_la_SOURCES = \
 	plugin/dm/session.c \
 	plugin/engine.c plugin/engine.h plugin/engine-private.h \
 	plugin/events.c plugin/events.h \
+	plugin/fd-secret.c plugin/fd-secret.h \
+	plugin/fetching.c plugin/fetching.h \
 	plugin/journal-store.c plugin/journal-store.h \
 	plugin/registrations.c plugin/registrations.h \
 	plugin/stats.c plugin/stats.h \
@@ -33,7 +37,8 @@ libcore_la_SOURCES = \
 	plugin/token-thread.c plugin/token-thread.h \
 	plugin/tree-port.c plugin/tree-port.h \
 	plugin/vault.c plugin/vault.h \
-	plugin/vault-keys.c
+	plugin/vault-keys.c \
+	plugin/vault-hand.c
 # The order is that of the arrows in docs/ARCHITECTURE.md.
 libcore_la_LIBADD = libmef.la libcert.la libmo.la libnet.la libbus.la libp11.la libpolicy.la libbase.la \
 	$(DBUS_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(P11KIT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \

@@ -51,15 +51,6 @@ int registrations_paths(struct engine *e, char ***ret)
     return 0;
 }
 
-int registrations_using(struct engine *e, const char *credential, char ***paths)
-{
-    for (struct registration *r = e->registrations; r; r = r->next)
-        if (r->object && streq0(r->credential, credential) &&
-            strv_push(paths, bus_object_path(r->object)) < 0)
-            return -ENOMEM;
-    return 0;
-}
-
 static const struct mo_node *node_of(const struct registration *r)
 {
     return mo_tree_by_name(r->e->tree, MO_MEF_CLIENT_REG_CFG, r->config.node);

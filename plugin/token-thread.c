@@ -321,6 +321,11 @@ static void look(struct token_thread *t)
     follow(t, token_poll(t->p.token));
 }
 
+void token_thread_settle(struct token_thread *t)
+{
+    follow(t, token_state(t->p.token));
+}
+
 int token_thread_look_again(struct token_thread *t, struct mef_error *reterr)
 {
     look(t);

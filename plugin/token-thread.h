@@ -51,6 +51,9 @@ int token_thread_look_again(struct token_thread *t, struct mef_error *reterr);
 void token_thread_rescan(struct token_thread *t);
 /* The same now: from inside a work(), so that on_listing() comes before its done(). */
 void token_thread_relist(struct token_thread *t);
+/* From inside a work() that may have changed the state: what follows from that is done and told, so that
+ * on_state() comes before its done(). */
+void token_thread_settle(struct token_thread *t);
 void token_thread_stop(struct token_thread *t);                   /* returns at once */
 int token_thread_join(struct token_thread *t, uint64_t deadline); /* -ETIMEDOUT: it hangs in the token */
 void token_thread_free(struct token_thread *t);

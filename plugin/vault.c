@@ -449,6 +449,26 @@ static int drop_key(void *ctx, const char *key_id, const char *owner, struct mef
     return r < 0 ? r : drop_one(ctx, &j, reterr);
 }
 
+int vault_drop_row(struct vault_ctx *v, const struct vault_row *row, struct mef_error *reterr)
+{
+    struct row_job j = {.kind = (enum vault_kind)row->kind,
+                        .id = row->id,
+                        .id_len = row->id_len,
+                        .owner = row->owner,
+                        .label = row->label};
+    return drop_one(v, &j, reterr);
+}
+
+int vault_confirm(struct vault_ctx *v, const char *key_id, const char *owner, struct mef_error *reterr)
+{
+    struct row_job j;
+    uint8_t id[32];
+    int r = key_row(&j, id, key_id, owner);
+
+    j.state = CERT;
+    return r < 0 ? r : db_run(v->db, put_row, &j, reterr);
+}
+
 static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
 {
     struct vault_ctx *v = ctx;
@@ -582,6 +602,9 @@ static int reconcile_one(struct vault_ctx *v, const struct vault_row *row, enum 
     }
     if (row->kind == VAULT_ANCHOR)
         return 0; /* whether its node is in the tree is for anchors.c */
+    /* The caller was not answered and will ask again; a key that is there may be the one of before. */
+    if (vault_row_by_hand(row) && (r = present(v, row, false, reterr)) != 0)
+        return r < 0 ? r : vault_confirm(v, row->label, row->owner, reterr);
     /* A key or certificate on its way belongs to a command that is still to be finished; without one nobody
      * will come back for it. */
     r = db_run(v->db, open_work, &o, reterr);

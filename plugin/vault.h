@@ -62,4 +62,26 @@ int vault_keep_key(void *ctx, const char *key_id, const char *owner, int64_t exp
                    struct mef_error *reterr);
 int vault_list_keys(void *ctx, const char *owner, struct key_list *ret, struct mef_error *reterr);
 
+/* vault-hand.c: what a person does. BLOCKS on token and store.
+ *
+ * A key for a profile (SetSymmetricKey), confirmed at once: it is found by its identifier, which the profile
+ * names. AlreadyExists: a key of that identifier is there and is somebody else's. It stays when the profile
+ * goes (mo-tree.md T4). */
+#define VAULT_PROFILE_PREFIX "profile:"
+int vault_set_key(struct vault_ctx *v, const char *key_id, const char *profile, const struct secret *key,
+                  struct mef_error *reterr);
+bool vault_row_by_hand(const struct vault_row *row); /* a key of vault_set_key() */
+/* One credential, whoever of us owns it: LEAVING, token, row gone. What others put into the token stays;
+ * NotFound: there is no row for it. */
+struct vault_object {
+    const char *key_id; /* of a symmetric key, or NULL: a certificate with what is paired to it */
+    const uint8_t *id;
+    size_t id_len;
+    const uint8_t *sha256;
+};
+int vault_drop_object(struct vault_ctx *v, const struct vault_object *o, struct mef_error *reterr);
+/* vault.c, for them: ends one row and, if it is the last for its object, the object; confirms a key. */
+int vault_drop_row(struct vault_ctx *v, const struct vault_row *row, struct mef_error *reterr);
+int vault_confirm(struct vault_ctx *v, const char *key_id, const char *owner, struct mef_error *reterr);
+
 int vault_rows(sqlite3 *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr);

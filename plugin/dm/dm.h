@@ -58,8 +58,9 @@ struct dm_port dm_port(struct dm *d);
 
 /* The running session with that path, if `sender` owns it; else NULL. Valid for this turn. */
 struct dm_session *dm_session_find(struct dm *d, const char *sender, const char *path);
-uint64_t dm_session_id(const struct dm_session *s);      /* never used again */
-const char *dm_session_node(const struct dm_session *s); /* the registration */
+bool dm_has_session(const struct dm *d, const char *sender); /* some session is the sender's */
+uint64_t dm_session_id(const struct dm_session *s);          /* never used again */
+const char *dm_session_node(const struct dm_session *s);     /* the registration */
 bool dm_session_committed(const struct dm_session *s); /* its one transaction is in the tree, or on its way */
 /* A commit of the session's transaction begins, and has ended (r < 0: nothing changed). */
 void dm_session_commit_begins(struct dm *d, uint64_t session);

@@ -393,6 +393,18 @@ struct dm_session *dm_session_find(struct dm *d, const char *sender, const char 
     return NULL;
 }
 
+bool dm_has_session(const struct dm *d, const char *sender)
+{
+    const struct dm_session *s;
+
+    if (!d)
+        return false;
+    LIST_FOREACH(s, &d->sessions, link)
+    if (streq0(s->owner, sender))
+        return true;
+    return false;
+}
+
 uint64_t dm_session_id(const struct dm_session *s)
 {
     return s->id;

@@ -8,3 +8,8 @@ check_PROGRAMS += tests/e2e/test-keys
 tests_e2e_test_keys_SOURCES = tests/e2e/test-keys.c
 tests_e2e_test_keys_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS)
 tests_e2e_test_keys_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)
+
+check_PROGRAMS += tests/e2e/test-by-hand
+tests_e2e_test_by_hand_SOURCES = tests/e2e/test-by-hand.c tests/unit/tls-peer.c tests/unit/tls-peer.h tests/unit/pki.c tests/unit/pki.h
+tests_e2e_test_by_hand_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) $(GNUTLS_CFLAGS)
+tests_e2e_test_by_hand_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS) $(GNUTLS_LIBS)
