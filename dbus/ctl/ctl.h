@@ -164,6 +164,9 @@ int objects_find_node(json_t *objects, const char *what, const char **ret, char 
 /* The registration: bus path, label, or FQDN of only one. */
 int objects_find_registration(json_t *objects, const char *what, const char **ret, char *why,
                               size_t why_size);
+/* Asks the service and finds with one of these. 0 or an exit code, said already; *ret is malloc'ed. */
+int ctl_find(struct ctl *c, const char *what,
+             int (*finder)(json_t *, const char *, const char **, char *, size_t), char **ret); /* do.c */
 /* The last part of a bus path with _xx turned back, malloc'ed. */
 char *object_label(const char *path);
 
@@ -224,3 +227,6 @@ int run_import(struct ctl *c, const struct ctl_args *a); /* transfer.c */
 int run_export(struct ctl *c, const struct ctl_args *a);
 int run_watch(struct ctl *c, const struct ctl_args *a); /* watch.c */
 int run_timeline(struct ctl *c, const struct ctl_args *a);
+int run_login(struct ctl *c, const struct ctl_args *a); /* secret.c */
+int run_logout(struct ctl *c, const struct ctl_args *a);
+int run_set_key(struct ctl *c, const struct ctl_args *a);

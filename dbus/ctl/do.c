@@ -170,8 +170,8 @@ static DBusMessage *plain_method(const char *path, const char *interface, const 
     return m;
 }
 
-static int find(struct ctl *c, const char *what,
-                int (*finder)(json_t *, const char *, const char **, char *, size_t), char **ret)
+int ctl_find(struct ctl *c, const char *what,
+             int (*finder)(json_t *, const char *, const char **, char *, size_t), char **ret)
 {
     json_t *objects = NULL;
     const char *path = NULL;
@@ -195,7 +195,7 @@ int run_poll(struct ctl *c, const struct ctl_args *a)
 {
     _cleanup_(freep) char *path = NULL;
     DBusMessage *m;
-    int r = find(c, a->word[0], objects_find_registration, &path);
+    int r = ctl_find(c, a->word[0], objects_find_registration, &path);
 
     if (r != 0)
         return r;
@@ -207,7 +207,7 @@ int run_delete(struct ctl *c, const struct ctl_args *a)
 {
     _cleanup_(freep) char *path = NULL;
     DBusMessage *m;
-    int r = find(c, a->word[0], objects_find_node, &path);
+    int r = ctl_find(c, a->word[0], objects_find_node, &path);
 
     if (r != 0)
         return r;
@@ -249,7 +249,7 @@ int run_process(struct ctl *c, const struct ctl_args *a)
         if (!strchr(a->word[k], '=') || a->word[k][0] == '=')
             return ctl_fail(c, CTL_USAGE, "InvalidArguments", "'%s' is not of the form KEY=VALUE",
                             a->word[k]);
-    r = find(c, a->word[0], objects_find_node, &path);
+    r = ctl_find(c, a->word[0], objects_find_node, &path);
     if (r != 0)
         return r;
     m = bus_method(path, "org.mefclient1.Node", "Process");

@@ -10,6 +10,7 @@ libctl_la_SOURCES = \
 	dbus/ctl/job.c \
 	dbus/ctl/objects.c \
 	dbus/ctl/options.c \
+	dbus/ctl/secret.c \
 	dbus/ctl/show.c \
 	dbus/ctl/transfer.c \
 	dbus/ctl/tree.c \

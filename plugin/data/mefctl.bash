@@ -16,7 +16,7 @@ _mefctl_names()
 _mefctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command='' word i
-    local commands='status tree graph timeline registrations add poll delete process jobs credentials log-level watch import export'
+    local commands='status tree graph timeline registrations add poll delete process jobs credentials login logout set-key log-level watch import export'
     local options='--bus --json --no-wait --timeout --help --version'
     local -a _mefctl_bus=(--system)
     COMPREPLY=()
@@ -50,11 +50,12 @@ _mefctl()
         mapfile -t COMPREPLY < <(compgen -W "--http-port --coap-port --websocket-port --kpm-id --cert-fingerprint \
             --trust-anchor --name --expires --label $options" -- "$cur") ;;
     poll) mapfile -t COMPREPLY < <(compgen -W "$(_mefctl_names 'registration/[^/]+') $options" -- "$cur") ;;
+    set-key) mapfile -t COMPREPLY < <(compgen -W "$(_mefctl_names 'mo/authenticationProfile/[^/]+') $options" -- "$cur") ;;
     delete | process) mapfile -t COMPREPLY < <(compgen -W "$(_mefctl_names 'mo/[^/]+/[^/]+') $options" -- "$cur") ;;
     jobs) mapfile -t COMPREPLY < <(compgen -W "--cancel $options" -- "$cur") ;;
     log-level)
         mapfile -t COMPREPLY < <(compgen -W "emerg alert crit err warning notice info debug $options" -- "$cur") ;;
-    import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    login | import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
     esac
 }

@@ -15,6 +15,7 @@
  *   set OBJECT-PATH [ATTR=VALUE]...
  *   delete OBJECT-PATH
  *   link OBJECT-PATH TARGET
+ *   set-key BUS-PATH OCTETS     SetSymmetricKey of that profile
  *   commit, rollback
  *   commit-blindly              Commit, without waiting for its answer
  *   finish OUTCOME CODE TEXT    SessionFinished
@@ -25,10 +26,12 @@
  * service said, unless "try" stands before it: then the error is in the log only. The log has a line for each
  * thing that happens. Thread: one. */
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SERVICE   "org.mefclient1"
 #define TREE      "/org/mefclient1/mo"
@@ -154,6 +157,19 @@ static gboolean apply(const char *op, const char *path, const char *target, char
     return r != NULL;
 }
 
+static gboolean set_key(const char *path, const char *octets, GError **error)
+{
+    int ends[2];
+    if (pipe(ends) < 0 || write(ends[1], octets, strlen(octets)) < 0)
+        g_error("no pipe");
+    close(ends[1]);
+    g_autoptr(GUnixFDList) list = g_unix_fd_list_new_from_array(ends, 1);
+    g_autoptr(GVariant) r = g_dbus_connection_call_with_unix_fd_list_sync(
+        bus, SERVICE, path, "org.mefclient1.AuthenticationProfile", "SetSymmetricKey",
+        g_variant_new("(ha{sv})", 0, NULL), NULL, G_DBUS_CALL_FLAGS_NONE, 30000, list, NULL, NULL, error);
+    return r != NULL;
+}
+
 static gboolean end(const char *method, GError **error)
 {
     g_autoptr(GVariant) r = tree(method, g_variant_new("(u)", session.transaction), error);
@@ -180,6 +196,8 @@ static gboolean ask(char **w, guint n, GError **error)
         return apply("delete", w[1], NULL, NULL, error);
     if (strcmp(w[0], "link") == 0 && n == 3)
         return apply("link", w[1], w[2], NULL, error);
+    if (strcmp(w[0], "set-key") == 0 && n == 3)
+        return set_key(w[1], w[2], error);
     if (strcmp(w[0], "commit") == 0)
         return end("Commit", error);
     if (strcmp(w[0], "rollback") == 0)

@@ -194,6 +194,15 @@ static void test_login(void)
     g_assert_cmpstr(out, ==, "locked");
     expect(&e, path, "org.mefclient1.Token", "Logout", g_variant_new("()"), NULL);
 
+    /* The same by mefctl, which busctl cannot do. */
+    g_assert_cmpint(e2e_mefctl(&e, NULL, "login", "/nonexistent", NULL), ==, 1);
+    g_assert_cmpint(e2e_mefctl(&e, NULL, "login", e.token.pin_file, NULL), ==, 0);
+    g_autofree char *by_ctl = e2e_get_string(&e, path, "Token", "State");
+    g_assert_cmpstr(by_ctl, ==, "present");
+    g_assert_cmpint(e2e_mefctl(&e, NULL, "logout", NULL), ==, 0);
+    g_autofree char *out_again = e2e_get_string(&e, path, "Token", "State");
+    g_assert_cmpstr(out_again, ==, "locked");
+
     g_assert_false(is_in(e.agent_log, "654321", 6));
     g_assert_false(is_in(e.state_dir, "654321", 6));
     g_assert_false(is_in(e.agent_log, TOKEN_FIXTURE_PIN, strlen(TOKEN_FIXTURE_PIN)));
@@ -355,7 +364,11 @@ static void test_delete(void)
     expect_deleted(&e, KEY_PATH, TRUE);
     g_assert_true(present_is(&e, "ap", FALSE));
     /* Not a tombstone: the key can come again. */
-    SET("ap", OCTETS, 32, NULL);
+    g_autofree char *file = g_build_filename(e.dir, "key", NULL);
+    g_assert_true(g_file_set_contents(file, OCTETS, 32, NULL));
+    g_assert_cmpint(e2e_mefctl(&e, NULL, "set-key", "ap", file, NULL), ==, 0);
+    g_assert_cmpint(e2e_mefctl(&e, NULL, "set-key", "kpm", file, NULL), ==, 1);
+    g_assert_cmpint(e2e_mefctl(&e, NULL, "set-key", "nothing", file, NULL), ==, 5);
     g_assert_true(present_is(&e, "ap", TRUE));
     expect(&e, KEY_PATH, "org.mefclient1.Credential", "Delete",
            g_variant_new("(@a{sv})", options("force", g_variant_new_boolean(TRUE))), "InvalidArguments");

@@ -462,6 +462,9 @@ static void test_forbidden(void)
          "\"keyRegDuration='P30D'\"\n"
          "link " PROFILE " ./DCFG/MEFClientRegCfg/other\ncommit\n",
          "org.mefclient1.Error.NotAuthorized"},
+        {"EE-19 value by call",
+         "set-key " TREE "/authenticationProfile/mef_2eexample_2ecom_2dpsk 0123456789abcdef\ncommit\n",
+         "set-key org.mefclient1.Error.NotAuthorized"},
         {"EE-19 the own profile", "begin\nset /27022/0 \"symmKeyID='k@mef.example.com'\"\ncommit\n",
          "set org.mefclient1.Error.NotAuthorized"},
     };
