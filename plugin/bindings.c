@@ -38,7 +38,7 @@ const struct binding *binding_find(const struct engine *e, uint64_t node)
 
 /* ---- store -------------------------------------------------------------------------------------------- */
 
-int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+int binding_store(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     const struct node_outcome *o = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -64,7 +64,7 @@ struct ids {
     size_t n;
 };
 
-static int forget_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int forget_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     const struct ids *l = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -86,7 +86,7 @@ static void forget_done(void *ctx, int r, const struct mef_error *err)
     free(l);
 }
 
-static int read_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int read_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct binding **list = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};

@@ -24,6 +24,6 @@ const struct binding *binding_find(const struct engine *e, uint64_t node); /* NU
 void bindings_apply(struct engine *e, const struct mo_diff *diff);
 
 /* The durable part; a db_work, ctx = struct node_outcome. Store thread. */
-int binding_store(sqlite3 *sql, void *ctx, struct mef_error *reterr);
+int binding_store(struct sql *sql, void *ctx, struct mef_error *reterr);
 /* The visible part: memory, State and LastStatus of the node, and the bus. */
 int binding_show(struct engine *e, const struct node_outcome *o);

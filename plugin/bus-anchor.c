@@ -47,7 +47,7 @@ static void end(struct anchor_job *a, const struct mef_error *why)
 
 /* ---- the outcome ------------------------------------------------------------------------------------ */
 
-static int store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int store(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct anchor_job *a = ctx;
     return binding_store(sql, &a->row, reterr);

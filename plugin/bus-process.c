@@ -32,7 +32,7 @@ static void processing_free(struct processing *p)
 }
 DEFINE_CLEANUP(struct processing *, processing_free)
 
-static int store(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int store(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct processing *p = ctx;
     return binding_store(sql, &p->row, reterr);

@@ -30,7 +30,7 @@ static int prepare(void *ctx, const struct mo_diff *diff, struct mef_error *rete
     return registrations_prepare(c->e, diff, &c->burial, reterr);
 }
 
-static int also(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int also(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct commit *c = ctx;
     return registrations_bury(sql, c->burial, reterr);

@@ -105,7 +105,7 @@ void registrations_apply(struct engine *e, const struct mo_diff *diff, uint32_t 
 struct burial;
 int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct burial **ret,
                           struct mef_error *reterr);
-int registrations_bury(sqlite3 *sql, const struct burial *b, struct mef_error *reterr); /* store thread */
+int registrations_bury(struct sql *sql, const struct burial *b, struct mef_error *reterr); /* store thread */
 void burial_free(struct burial *b);
 void registrations_token_back(struct engine *e);                    /* what waits for it goes now */
 void registrations_stop(struct engine *e);                   /* fires the cancels */

@@ -39,9 +39,12 @@ static const char *const steps[] = {
     "ALTER TABLE registration ADD COLUMN assigned_key TEXT;"
     "ALTER TABLE registration ADD COLUMN assigned_for TEXT;"
     "ALTER TABLE registration ADD COLUMN asked TEXT;",
-    NULL};
+    /* each command that comes is looked up by its cmdID */
+    "CREATE INDEX command_cid ON command(node, cid, serial);", NULL};
 
 const struct db_piece journal_piece = {.name = "journal", .steps = steps};
+
+#define TRIM_EVERY 16 /* commands; old ones go together */
 
 #define REG_COLUMNS                                                                                          \
     "node,state,reg_id,cmd_to,client_id,expires,create_rqi,create_body,cert_id,last_update_cid,"             \
@@ -145,45 +148,65 @@ static int damaged(int r, const char *node, struct mef_error *reterr)
     return r;
 }
 
-/* A tombstone stays one: the worker may save what it has in hand after the node was buried and before it
- * hears of it. */
-static int write_reg(sqlite3 *sql, const struct reg_record *r, struct mef_error *reterr)
+static void bind_reg(struct stmt *s, const struct reg_record *r)
+{
+    stmt_text(s, 1, r->node);
+    stmt_int(s, 2, (int64_t)r->state);
+    stmt_text(s, 3, r->reg_id);
+    stmt_text(s, 4, r->cmd_to);
+    stmt_text(s, 5, r->client_id);
+    stmt_int(s, 6, r->expires);
+    stmt_text(s, 7, r->create_rqi);
+    stmt_text(s, 8, r->create_body);
+    stmt_blob(s, 9, r->has_cert ? r->cert_id : NULL, KEY_ID_LEN);
+    stmt_text(s, 10, r->last_update_cid);
+    stmt_int(s, 11, r->last_update_csc);
+    stmt_int(s, 12, r->repeats);
+    stmt_int(s, 13, r->next_poll);
+    stmt_int(s, 14, r->last_contact);
+    stmt_int(s, 15, r->retry_count);
+    stmt_int(s, 16, r->deregistered);
+    stmt_int(s, 17, r->credentials_gone);
+    stmt_text(s, 18, r->config_json);
+    stmt_int(s, 19, r->granted);
+    stmt_int(s, 20, r->retry_at);
+}
+
+static int insert_reg(struct sql *sql, const struct reg_record *r, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
-                         "INSERT OR REPLACE INTO registration(" REG_COLUMNS ") VALUES(?1,"
-                         "CASE WHEN (SELECT state FROM registration WHERE node=?1)=?19 THEN ?19 ELSE ?2 END,"
-                         "?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,"
-                         "coalesce(?18,(SELECT config_json FROM registration WHERE node=?1)),?20,?21)",
+                         "INSERT INTO registration(" REG_COLUMNS
+                         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
                          reterr);
     if (e < 0)
         return e;
-    stmt_text(&s, 1, r->node);
-    stmt_int(&s, 2, (int64_t)r->state);
-    stmt_text(&s, 3, r->reg_id);
-    stmt_text(&s, 4, r->cmd_to);
-    stmt_text(&s, 5, r->client_id);
-    stmt_int(&s, 6, r->expires);
-    stmt_text(&s, 7, r->create_rqi);
-    stmt_text(&s, 8, r->create_body);
-    stmt_blob(&s, 9, r->has_cert ? r->cert_id : NULL, KEY_ID_LEN);
-    stmt_text(&s, 10, r->last_update_cid);
-    stmt_int(&s, 11, r->last_update_csc);
-    stmt_int(&s, 12, r->repeats);
-    stmt_int(&s, 13, r->next_poll);
-    stmt_int(&s, 14, r->last_contact);
-    stmt_int(&s, 15, r->retry_count);
-    stmt_int(&s, 16, r->deregistered);
-    stmt_int(&s, 17, r->credentials_gone);
-    stmt_text(&s, 18, r->config_json);
-    stmt_int(&s, 19, REG_ENDING);
-    stmt_int(&s, 20, r->granted);
-    stmt_int(&s, 21, r->retry_at);
+    bind_reg(&s, r);
     return stmt_run(&s, reterr);
 }
 
+/* Nearly always the row is there. A tombstone stays one: the worker may save what it has in hand after the
+ * node was buried and before it hears of it. */
+static int write_reg(struct sql *sql, const struct reg_record *r, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql,
+                         "UPDATE registration SET state=CASE state WHEN ?21 THEN ?21 ELSE ?2 END,reg_id=?3,"
+                         "cmd_to=?4,client_id=?5,expires=?6,create_rqi=?7,create_body=?8,cert_id=?9,"
+                         "last_update_cid=?10,last_update_csc=?11,repeats=?12,next_poll=?13,last_contact=?14,"
+                         "retry_count=?15,deregistered=?16,credentials_gone=?17,"
+                         "config_json=coalesce(?18,config_json),granted=?19,retry_at=?20 WHERE node=?1",
+                         reterr);
+    if (e < 0)
+        return e;
+    bind_reg(&s, r);
+    stmt_int(&s, 21, REG_ENDING);
+    e = stmt_run(&s, reterr);
+    return e < 0 || sqlite3_changes(sql->handle) > 0 ? e : insert_reg(sql, r, reterr);
+}
+
 /* Old commands go when they are reported and no longer shown. */
-static int trim_commands(sqlite3 *sql, const char *node, struct mef_error *reterr)
+static int trim_commands(struct sql *sql, const char *node, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
@@ -198,7 +221,7 @@ static int trim_commands(sqlite3 *sql, const char *node, struct mef_error *reter
     return stmt_run(&s, reterr);
 }
 
-static int next_serial(sqlite3 *sql, const char *node, uint32_t *ret, struct mef_error *reterr)
+static int next_serial(struct sql *sql, const char *node, uint32_t *ret, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql, "SELECT coalesce(max(serial),0)+1 FROM command WHERE node=?1", reterr);
@@ -213,42 +236,69 @@ static int next_serial(sqlite3 *sql, const char *node, uint32_t *ret, struct mef
     return 0;
 }
 
-static int write_cmd(sqlite3 *sql, struct cmd_record *c, struct mef_error *reterr)
+static void bind_cmd(struct stmt *s, const struct cmd_record *c, uint32_t serial)
+{
+    stmt_text(s, 1, c->node);
+    stmt_int(s, 2, serial);
+    stmt_text(s, 3, c->cid);
+    stmt_text(s, 4, c->body);
+    stmt_int(s, 5, (int64_t)c->state);
+    stmt_int(s, 6, c->class_id);
+    stmt_int(s, 7, c->csc);
+    stmt_int(s, 8, c->reissued);
+    stmt_blob(s, 9, c->has_cert ? c->cert_id : NULL, KEY_ID_LEN);
+    stmt_int(s, 10, c->received);
+    stmt_int(s, 11, c->finished);
+    stmt_int(s, 12, c->reported);
+    stmt_text(s, 13, c->transaction);
+    stmt_text(s, 14, c->detail);
+}
+
+static int put_cmd(struct sql *sql, const struct cmd_record *c, uint32_t serial, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
-    uint32_t serial = c->serial;
-    int e = serial ? 0 : next_serial(sql, c->node, &serial, reterr);
-
-    if (e == 0)
-        e = stmt_prepare(&s, sql,
+    int e = stmt_prepare(&s, sql,
                          "INSERT OR REPLACE INTO command(" CMD_COLUMNS
                          ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
                          reterr);
     if (e < 0)
         return e;
-    stmt_text(&s, 1, c->node);
-    stmt_int(&s, 2, serial);
-    stmt_text(&s, 3, c->cid);
-    stmt_text(&s, 4, c->body);
-    stmt_int(&s, 5, (int64_t)c->state);
-    stmt_int(&s, 6, c->class_id);
-    stmt_int(&s, 7, c->csc);
-    stmt_int(&s, 8, c->reissued);
-    stmt_blob(&s, 9, c->has_cert ? c->cert_id : NULL, KEY_ID_LEN);
-    stmt_int(&s, 10, c->received);
-    stmt_int(&s, 11, c->finished);
-    stmt_int(&s, 12, c->reported);
-    stmt_text(&s, 13, c->transaction);
-    stmt_text(&s, 14, c->detail);
+    bind_cmd(&s, c, serial);
+    return stmt_run(&s, reterr);
+}
+
+/* A step of a command that is there: its key and the index stay as they are. 1 = it was there. */
+static int update_cmd(struct sql *sql, const struct cmd_record *c, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int e = stmt_prepare(&s, sql,
+                         "UPDATE command SET body=?4,state=?5,class_id=?6,csc=?7,reissued=?8,cert_id=?9,"
+                         "received=?10,finished=?11,reported=?12,txid=?13,detail=?14"
+                         " WHERE node=?1 AND serial=?2 AND cid=?3",
+                         reterr);
+    if (e < 0)
+        return e;
+    bind_cmd(&s, c, c->serial);
     e = stmt_run(&s, reterr);
-    if (e == 0)
+    return e < 0 ? e : sqlite3_changes(sql->handle) > 0;
+}
+
+static int write_cmd(struct sql *sql, struct cmd_record *c, struct mef_error *reterr)
+{
+    uint32_t serial = c->serial;
+    int e = serial ? update_cmd(sql, c, reterr) : next_serial(sql, c->node, &serial, reterr);
+
+    if (e != 0)
+        return e < 0 ? e : 0;
+    e = put_cmd(sql, c, serial, reterr);
+    if (e == 0 && serial % TRIM_EVERY == 0)
         e = trim_commands(sql, c->node, reterr);
     if (e == 0)
         c->serial = serial;
     return e;
 }
 
-static int load_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int load_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -263,22 +313,25 @@ static int load_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return damaged(read_reg(&s, j->ret_reg), j->node, reterr);
 }
 
-static int find_cmd_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int find_cmd_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
+    /* A repeat does not hide the status of the command that it repeats. */
     int e = stmt_prepare(
         &s, sql,
-        "SELECT " CMD_COLUMNS
-        " FROM command WHERE node=?1 AND (?2 IS NULL OR (cid=?2 AND csc<>?3)) ORDER BY serial DESC LIMIT 1",
+        j->cid ? "SELECT " CMD_COLUMNS
+                 " FROM command INDEXED BY command_cid" /* the key looks good to the planner, and is a scan */
+                 " WHERE node=?1 AND cid=?2 AND csc<>?3 ORDER BY serial DESC LIMIT 1"
+               : "SELECT " CMD_COLUMNS " FROM command WHERE node=?1 ORDER BY serial DESC LIMIT 1",
         reterr);
     if (e < 0)
         return e;
     stmt_text(&s, 1, j->node);
-    stmt_text(&s, 2, j->cid);
-    stmt_int(
-        &s, 3,
-        CMD_STATUS_REPEATED_CMD_ID); /* a repeat does not hide the status of the command that it repeats */
+    if (j->cid) {
+        stmt_text(&s, 2, j->cid);
+        stmt_int(&s, 3, CMD_STATUS_REPEATED_CMD_ID);
+    }
     e = stmt_step(&s, reterr);
     if (e <= 0)
         return e < 0 ? e
@@ -286,7 +339,7 @@ static int find_cmd_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return damaged(read_cmd(&s, j->ret_cmd), j->node, reterr);
 }
 
-static int save_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int save_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct job *j = ctx;
     int e = j->cmd ? write_cmd(sql, j->cmd, reterr) : 0;
@@ -294,7 +347,7 @@ static int save_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return e == 0 && j->reg ? write_reg(sql, j->reg, reterr) : e;
 }
 
-static int delete_rows(sqlite3 *sql, const char *text, const char *node, struct mef_error *reterr)
+static int delete_rows(struct sql *sql, const char *text, const char *node, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql, text, reterr);
@@ -305,7 +358,7 @@ static int delete_rows(sqlite3 *sql, const char *text, const char *node, struct 
     return stmt_run(&s, reterr);
 }
 
-static int remove_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int remove_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct job *j = ctx;
     int e = delete_rows(sql, "DELETE FROM command WHERE node=?1", j->node, reterr);
@@ -316,7 +369,7 @@ static int remove_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
 static int port_load(void *ctx, const char *node, struct reg_record *ret, struct mef_error *reterr)
 {
     struct reg_record r = {0};
-    int e = db_run(ctx, load_work, &(struct job){.node = node, .ret_reg = &r}, reterr);
+    int e = db_read(ctx, load_work, &(struct job){.node = node, .ret_reg = &r}, reterr);
 
     if (e == 0)
         *ret = r;
@@ -339,7 +392,7 @@ static int port_find_cmd(void *ctx, const char *node, const char *cid, struct cm
                          struct mef_error *reterr)
 {
     struct cmd_record c = {0};
-    int e = db_run(ctx, find_cmd_work, &(struct job){.node = node, .cid = cid, .ret_cmd = &c}, reterr);
+    int e = db_read(ctx, find_cmd_work, &(struct job){.node = node, .cid = cid, .ret_cmd = &c}, reterr);
 
     if (e == 0)
         *ret = c;
@@ -388,7 +441,7 @@ void journal_entries_free(struct journal_entry *e, size_t n)
     free(e);
 }
 
-static int read_cmds(sqlite3 *sql, struct journal_entry *entry, struct mef_error *reterr)
+static int read_cmds(struct sql *sql, struct journal_entry *entry, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
@@ -413,7 +466,7 @@ static int read_cmds(sqlite3 *sql, struct journal_entry *entry, struct mef_error
     return e;
 }
 
-int journal_read_all(sqlite3 *sql, struct journal_entry **ret, size_t *ret_n, struct mef_error *reterr)
+int journal_read_all(struct sql *sql, struct journal_entry **ret, size_t *ret_n, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     struct journal_entry *all = NULL;
@@ -443,7 +496,7 @@ int journal_read_all(sqlite3 *sql, struct journal_entry **ret, size_t *ret_n, st
     return 0;
 }
 
-int journal_bury(sqlite3 *sql, const char *node, const char *config_json, struct mef_error *reterr)
+int journal_bury(struct sql *sql, const char *node, const char *config_json, struct mef_error *reterr)
 {
     struct reg_record r = {0};
     int e = load_work(sql, &(struct job){.node = node, .ret_reg = &r}, NULL);
@@ -463,7 +516,7 @@ int journal_bury(sqlite3 *sql, const char *node, const char *config_json, struct
     return e;
 }
 
-int journal_command_open(sqlite3 *sql, const char *node, struct mef_error *reterr)
+int journal_command_open(struct sql *sql, const char *node, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql, "SELECT count(*) FROM command WHERE node=?1 AND state<?2", reterr);

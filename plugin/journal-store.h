@@ -19,12 +19,12 @@ struct journal_entry {
     struct cmd_record *cmds;
     size_t n_cmds;
 };
-int journal_read_all(sqlite3 *sql, struct journal_entry **ret, size_t *ret_n, struct mef_error *reterr);
+int journal_read_all(struct sql *sql, struct journal_entry **ret, size_t *ret_n, struct mef_error *reterr);
 void journal_entries_free(struct journal_entry *e, size_t n);
 
 /* Inside another transaction (the MO commit that deletes a [MEFClientRegCfg]): turns the record of `node`
  * into a tombstone, state `ending`, with the configuration as it was. No record: one is made. */
-int journal_bury(sqlite3 *sql, const char *node, const char *config_json, struct mef_error *reterr);
+int journal_bury(struct sql *sql, const char *node, const char *config_json, struct mef_error *reterr);
 
 /* 1 = that node has a command that is not yet DONE; 0; negative. */
-int journal_command_open(sqlite3 *sql, const char *node, struct mef_error *reterr);
+int journal_command_open(struct sql *sql, const char *node, struct mef_error *reterr);

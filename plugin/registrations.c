@@ -427,7 +427,7 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
     return 0;
 }
 
-int registrations_bury(sqlite3 *sql, const struct burial *b, struct mef_error *reterr)
+int registrations_bury(struct sql *sql, const struct burial *b, struct mef_error *reterr)
 {
     int r = 0;
 
@@ -534,7 +534,7 @@ struct load {
     size_t n;
 };
 
-static int load_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int load_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct load *l = ctx;
     return journal_read_all(sql, &l->entries, &l->n, reterr);

@@ -165,7 +165,7 @@ static int mark_ours(struct lister *g)
     return r;
 }
 
-static int rows_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int rows_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct lister *g = ctx;
     return vault_rows(sql, &g->rows, &g->n_rows, reterr);

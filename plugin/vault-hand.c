@@ -13,7 +13,7 @@ struct all_rows {
     size_t n;
 };
 
-static int rows_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int rows_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct all_rows *a = ctx;
     return vault_rows(sql, &a->row, &a->n, reterr);

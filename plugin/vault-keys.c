@@ -6,7 +6,7 @@
 
 #include "plugin/vault.h"
 
-static int write_key(sqlite3 *sql, const struct node_outcome *k, struct mef_error *reterr)
+static int write_key(struct sql *sql, const struct node_outcome *k, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql,
@@ -29,12 +29,12 @@ static int write_key(sqlite3 *sql, const struct node_outcome *k, struct mef_erro
     return stmt_run(&s, reterr);
 }
 
-int vault_confirm_key(sqlite3 *sql, const struct node_outcome *o, struct mef_error *reterr)
+int vault_confirm_key(struct sql *sql, const struct node_outcome *o, struct mef_error *reterr)
 {
     return o->owner ? write_key(sql, o, reterr) : 0;
 }
 
-static int keep_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int keep_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     return write_key(sql, ctx, reterr);
 }
@@ -63,7 +63,7 @@ static int read_key(const struct stmt *s, struct key_record *k)
     return r < 0 ? r : stmt_col_text(s, 2, &k->path);
 }
 
-static int list_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int list_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct list_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};

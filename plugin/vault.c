@@ -27,7 +27,7 @@ struct row_job {
     enum vault_row_state *states;
 };
 
-static int put_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int put_row(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -53,7 +53,7 @@ static int put_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return stmt_run(&s, reterr);
 }
 
-static int drop_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int drop_row(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -67,7 +67,7 @@ static int drop_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return stmt_run(&s, reterr);
 }
 
-static int label_of_row(sqlite3 *sql, struct row_job *j, struct mef_error *reterr)
+static int label_of_row(struct sql *sql, struct row_job *j, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r =
@@ -85,7 +85,7 @@ static int label_of_row(sqlite3 *sql, struct row_job *j, struct mef_error *reter
 /* Marks the row as leaving and says whether it is the last one for that object. One certificate can lie in
  * the token under several labels, e.g. as a trust anchor and as what a MEF brought: then those are several
  * objects. */
-static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int leave_row(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -112,7 +112,7 @@ static int leave_row(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return put_row(sql, j, reterr);
 }
 
-static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret,
+static int read_rows(struct sql *sql, const char *owner, struct vault_row **ret,
                      enum vault_row_state **ret_states, size_t *ret_n, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -157,12 +157,12 @@ static int read_rows(sqlite3 *sql, const char *owner, struct vault_row **ret,
     return 0;
 }
 
-int vault_rows(sqlite3 *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr)
+int vault_rows(struct sql *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr)
 {
     return read_rows(sql, NULL, ret, NULL, ret_n, reterr);
 }
 
-static int rows_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int rows_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
     return read_rows(sql, j->owner, &j->rows, &j->states, &j->n_rows, reterr);
@@ -529,7 +529,7 @@ struct open_job {
 
 /* Whether somebody is at it: a command that is not over, or a row that has changed since it was read. The
  * latter is a command that was just finished: what it made is in use. */
-static int open_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int open_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct open_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -661,7 +661,7 @@ struct pin_job {
     bool burnt;
 };
 
-static int burn_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int burn_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct pin_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -674,7 +674,7 @@ static int burn_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return stmt_run(&s, reterr);
 }
 
-static int burnt_work(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int burnt_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct pin_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};

@@ -55,7 +55,7 @@ int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *
 
 /* A key that put_key() left as an intent is tied to a node now; inside the transaction that says so. Others
  * are left alone. */
-int vault_confirm_key(sqlite3 *sql, const struct node_outcome *o, struct mef_error *reterr);
+int vault_confirm_key(struct sql *sql, const struct node_outcome *o, struct mef_error *reterr);
 
 /* vault.keep_key and vault.list_keys; ctx = struct vault_ctx. */
 int vault_keep_key(void *ctx, const char *key_id, const char *owner, int64_t expires,
@@ -84,4 +84,4 @@ int vault_drop_object(struct vault_ctx *v, const struct vault_object *o, struct 
 int vault_drop_row(struct vault_ctx *v, const struct vault_row *row, struct mef_error *reterr);
 int vault_confirm(struct vault_ctx *v, const char *key_id, const char *owner, struct mef_error *reterr);
 
-int vault_rows(sqlite3 *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr);
+int vault_rows(struct sql *sql, struct vault_row **ret, size_t *ret_n, struct mef_error *reterr);

@@ -272,7 +272,7 @@ static int prepare(struct mo_commit_job *j, struct mef_error *reterr)
     return 0;
 }
 
-static int write_all(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int write_all(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct mo_commit_job *j = ctx;
     int r = mo_rows_write(sql, j->rows, reterr);

@@ -112,7 +112,7 @@ static int check_header(const char *path, struct mef_error *reterr)
     return 0;
 }
 
-static int query_int(sqlite3 *sql, const char *text, int64_t *ret, struct mef_error *reterr)
+static int query_int(struct sql *sql, const char *text, int64_t *ret, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, text, reterr);
@@ -129,7 +129,7 @@ static int check_integrity(struct db_file *f, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     _cleanup_(freep) char *text = NULL;
-    int r = stmt_prepare(&s, f->sql, "PRAGMA quick_check(1)", reterr);
+    int r = stmt_prepare(&s, &f->sql, "PRAGMA quick_check(1)", reterr);
 
     if (r == 0)
         r = stmt_step(&s, reterr);
@@ -150,7 +150,7 @@ static int raise_piece(struct db_file *f, const struct db_piece *piece, struct m
 
     while (piece->steps[known])
         known++;
-    r = stmt_prepare(&get, f->sql, "SELECT version FROM piece WHERE name=?1", reterr);
+    r = stmt_prepare(&get, &f->sql, "SELECT version FROM piece WHERE name=?1", reterr);
     if (r < 0)
         return r;
     stmt_text(&get, 1, piece->name);
@@ -166,9 +166,9 @@ static int raise_piece(struct db_file *f, const struct db_piece *piece, struct m
         return fail_newer(f->path, what, have, known, reterr);
     }
     for (; have < known; have++)
-        if (sqlite3_exec(f->sql, piece->steps[have], NULL, NULL, NULL) != SQLITE_OK)
-            return db_fail(f->sql, reterr, "make tables");
-    r = stmt_prepare(&put, f->sql,
+        if (sqlite3_exec(f->sql.handle, piece->steps[have], NULL, NULL, NULL) != SQLITE_OK)
+            return db_fail(&f->sql, reterr, "make tables");
+    r = stmt_prepare(&put, &f->sql,
                      "INSERT INTO piece VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET version=?2"
                      " WHERE version<>?2",
                      reterr);
@@ -188,28 +188,28 @@ static int raise_tables(struct db_file *f, const struct db_piece *pieces, size_t
     int64_t id = 0, version = 0, schema = 0;
     int r;
 
-    r = query_int(f->sql, "PRAGMA application_id", &id, reterr);
+    r = query_int(&f->sql, "PRAGMA application_id", &id, reterr);
     if (r == 0)
-        r = query_int(f->sql, "PRAGMA user_version", &version, reterr);
+        r = query_int(&f->sql, "PRAGMA user_version", &version, reterr);
     if (r == 0)
-        r = query_int(f->sql, "SELECT count(*) FROM sqlite_schema", &schema, reterr);
+        r = query_int(&f->sql, "SELECT count(*) FROM sqlite_schema", &schema, reterr);
     if (r < 0)
         return r;
     if (id != APPLICATION_ID && (id || version || schema))
         return fail_foreign(f->path, reterr);
     if (version > FILE_VERSION)
         return fail_newer(f->path, "format", version, FILE_VERSION, reterr);
-    r = db_exec(f->sql, "BEGIN IMMEDIATE", reterr);
+    r = db_exec(&f->sql, "BEGIN IMMEDIATE", reterr);
     if (r < 0)
         return r;
-    if (id != APPLICATION_ID && sqlite3_exec(f->sql, ours, NULL, NULL, NULL) != SQLITE_OK)
-        r = db_fail(f->sql, reterr, "make tables");
+    if (id != APPLICATION_ID && sqlite3_exec(f->sql.handle, ours, NULL, NULL, NULL) != SQLITE_OK)
+        r = db_fail(&f->sql, reterr, "make tables");
     for (size_t i = 0; r == 0 && i < n; i++)
         r = raise_piece(f, &pieces[i], reterr);
     if (r == 0)
-        r = db_exec(f->sql, "COMMIT", reterr);
-    if (r < 0 && !sqlite3_get_autocommit(f->sql))
-        (void)sqlite3_exec(f->sql, "ROLLBACK", NULL, NULL, NULL);
+        r = db_exec(&f->sql, "COMMIT", reterr);
+    if (r < 0 && !sqlite3_get_autocommit(f->sql.handle))
+        (void)sqlite3_exec(f->sql.handle, "ROLLBACK", NULL, NULL, NULL);
     return r;
 }
 
@@ -224,21 +224,21 @@ static int open_sql(struct db_file *f, const struct db_piece *pieces, size_t n, 
     int r = 0;
 
     int code = sqlite3_open_v2(
-        f->path, &f->sql,
+        f->path, &f->sql.handle,
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK)
         return db_fail_code(code, f->path, reterr, "open the database");
-    (void)sqlite3_busy_timeout(f->sql, 5000);
-    (void)sqlite3_db_config(f->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_busy_timeout(f->sql.handle, 5000);
+    (void)sqlite3_db_config(f->sql.handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     for (size_t i = 0; r == 0 && i < ELEMENTS(before); i++)
-        r = db_exec(f->sql, before[i], reterr);
+        r = db_exec(&f->sql, before[i], reterr);
     if (r == 0)
         r = check_integrity(f, reterr);
     if (r == 0)
         r = raise_tables(f, pieces, n, reterr);
     /* WAL comes last: up to here a new file has all its marks in the main file, where check_header looks. */
     for (size_t i = 0; r == 0 && i < ELEMENTS(after); i++)
-        r = db_exec(f->sql, after[i], reterr);
+        r = db_exec(&f->sql, after[i], reterr);
     return r;
 }
 
@@ -271,8 +271,9 @@ int db_file_open(struct db_file *f, const char *state_dir, const struct db_piece
 
 void db_file_close(struct db_file *f)
 {
-    if (f->sql)
-        (void)sqlite3_close(f->sql);
+    sql_forget(&f->sql);
+    if (f->sql.handle)
+        (void)sqlite3_close(f->sql.handle);
     free(f->path);
     if (f->lock >= 0)
         close(f->lock);

@@ -5,7 +5,7 @@
 #include "plugin/mo/db.h"
 
 struct db_file {
-    sqlite3 *sql;
+    struct sql sql;
     char *path;
     int lock; /* fd with the flock on <state_dir>/lock */
 };

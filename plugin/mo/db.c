@@ -22,6 +22,7 @@ struct job {
     void *ctx;
     int r;
     struct mef_error err;
+    bool plain;  /* db_read: no transaction of ours */
     bool waited; /* db_run: somebody waits on the condition; the job is on their stack */
     bool finished;
 };
@@ -36,19 +37,27 @@ struct db {
     bool stopping;
 };
 
+static int begin_or_end(struct sql *sql, const char *text, struct mef_error *reterr)
+{
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int r = stmt_prepare(&s, sql, text, reterr);
+
+    return r < 0 ? r : stmt_run(&s, reterr);
+}
+
 static void run_transaction(struct db *db, struct job *j)
 {
-    sqlite3 *sql = db->file.sql;
+    struct sql *sql = &db->file.sql;
 
-    j->r = db_exec(sql, "BEGIN IMMEDIATE", &j->err);
+    j->r = j->plain ? 0 : begin_or_end(sql, "BEGIN IMMEDIATE", &j->err);
     if (j->r == 0) {
         j->r = j->work(sql, j->ctx, &j->err);
-        if (j->r == 0)
-            j->r = db_exec(sql, "COMMIT", &j->err);
+        if (j->r == 0 && !j->plain)
+            j->r = begin_or_end(sql, "COMMIT", &j->err);
     }
     /* A full disk may have rolled back by itself. */
-    if (j->r != 0 && !sqlite3_get_autocommit(sql))
-        (void)sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
+    if (j->r != 0 && !sqlite3_get_autocommit(sql->handle))
+        (void)sqlite3_exec(sql->handle, "ROLLBACK", NULL, NULL, NULL);
     if (j->r != 0 && j->err.word == MEF_ERROR_NONE)
         (void)mef_fail(&j->err, MEF_ERROR_FAILED, "cannot store a change in '%s'%s%s", db->file.path,
                        j->r < 0 ? ": " : "", j->r < 0 ? strerrordesc_np(-j->r) : "");
@@ -181,18 +190,26 @@ int db_submit(struct db *db, db_work work, db_done done, void *ctx)
     return 0;
 }
 
-int db_run(struct db *db, db_work work, void *ctx, struct mef_error *reterr)
+static int run_and_wait(struct db *db, struct job *j, struct mef_error *reterr)
 {
-    struct job j = {.work = work, .ctx = ctx, .waited = true};
-
-    enqueue(db, &j);
+    enqueue(db, j);
     (void)pthread_mutex_lock(&db->lock);
-    while (!j.finished)
+    while (!j->finished)
         (void)pthread_cond_wait(&db->work_done, &db->lock);
     (void)pthread_mutex_unlock(&db->lock);
-    if (j.r != 0 && reterr)
-        *reterr = j.err;
-    return j.r;
+    if (j->r != 0 && reterr)
+        *reterr = j->err;
+    return j->r;
+}
+
+int db_run(struct db *db, db_work work, void *ctx, struct mef_error *reterr)
+{
+    return run_and_wait(db, &(struct job){.work = work, .ctx = ctx, .waited = true}, reterr);
+}
+
+int db_read(struct db *db, db_work work, void *ctx, struct mef_error *reterr)
+{
+    return run_and_wait(db, &(struct job){.work = work, .ctx = ctx, .waited = true, .plain = true}, reterr);
 }
 
 void db_close(struct db *db)

@@ -16,10 +16,17 @@
 
 struct db;
 
+/* The connection as works see it: SQLite's handle, and the statements that wait to be used again. */
+struct sql {
+    sqlite3 *handle;
+    struct kept_stmt *kept;
+    size_t n_kept;
+};
+
 /* One work: 0 = commit; anything else = roll back, and the caller gets that code and `reterr`. When a
  * statement failed, `return db_fail(sql, reterr, "store the command")`. It must not begin or end a
  * transaction itself. */
-typedef int (*db_work)(sqlite3 *sql, void *ctx, struct mef_error *reterr);
+typedef int (*db_work)(struct sql *sql, void *ctx, struct mef_error *reterr);
 /* The outcome, on the loop thread from post_run(): r = 0, err = NULL after the commit is on the disk; else a
  * negative errno (or the positive code of the work) and the error, and nothing has changed. */
 typedef void (*db_done)(void *ctx, int r, const struct mef_error *err);
@@ -48,6 +55,9 @@ int db_submit(struct db *db, db_work work, db_done done, void *ctx);
  * back (its code, and reterr). Never on the loop thread, never from inside a work. */
 int db_run(struct db *db, db_work work, void *ctx, struct mef_error *reterr);
 
+/* The same for a work that is one SELECT and nothing else, which needs no transaction of ours around it. */
+int db_read(struct db *db, db_work work, void *ctx, struct mef_error *reterr);
+
 /* No db_run() may be under way and no db_submit() may follow. Finishes what is queued, checkpoints, closes,
  * releases the lock. The `done` calls that are still owed stand in the post queue: call post_run() once more
  * before freeing what they use. NULL is fine. */
@@ -59,7 +69,7 @@ const char *db_path(const struct db *db); /* "<state_dir>/state.db" */
 
 /* Turns the last SQLite error into a word and a sentence, "cannot <what>: ... '<file>' ...", and returns the
  * negative errno of the word: ReadOnly, or Failed (full disk, I/O error, anything else). */
-int db_fail(sqlite3 *sql, struct mef_error *reterr, const char *what);
+int db_fail(struct sql *sql, struct mef_error *reterr, const char *what);
 /* db_fail() for a plain result code (SQLITE_FULL, ...) when there is no handle to ask. */
 int db_fail_code(int code, const char *file, struct mef_error *reterr, const char *what);
 
@@ -69,21 +79,27 @@ int db_fail_code(int code, const char *file, struct mef_error *reterr, const cha
  *     stmt_text(&s, 1, name); stmt_int(&s, 2, 7);
  *     r = stmt_run(&s, reterr);                                                                            */
 struct stmt {
-    sqlite3 *sql;
+    struct sql *sql;
     sqlite3_stmt *stmt;
-    int bad; /* first error of a bind */
+    struct kept_stmt *kept; /* where it goes back to; NULL = it is finalized */
+    bool touched;           /* bound or stepped since it was made ready */
+    int bad;                /* first error of a bind */
 };
 
-int stmt_prepare(struct stmt *s, sqlite3 *sql, const char *text, struct mef_error *reterr);
-void stmt_text(struct stmt *s, int i, const char *text); /* NULL binds NULL; copied */
+/* Making a statement costs several times what running it does, so it is kept for the next time that the same
+ * text comes from the same place. */
+int stmt_prepare(struct stmt *s, struct sql *sql, const char *text, struct mef_error *reterr);
+/* What is bound is borrowed until the statement has run, or is done. NULL binds NULL. */
+void stmt_text(struct stmt *s, int i, const char *text);
 void stmt_int(struct stmt *s, int i, int64_t value);
-void stmt_blob(struct stmt *s, int i, const void *data, size_t len); /* data NULL binds NULL; copied */
+void stmt_blob(struct stmt *s, int i, const void *data, size_t len);
 void stmt_null(struct stmt *s, int i);
 /* Runs to the end, ignoring rows, then is ready to be bound again. 0 or the code of db_fail. */
 int stmt_run(struct stmt *s, struct mef_error *reterr);
 /* Next row: 1 = there is one, 0 = no more (ready to be bound again), negative = failed. */
 int stmt_step(struct stmt *s, struct mef_error *reterr);
-void stmt_done(struct stmt *s); /* finalizes; zeroed is fine */
+void stmt_done(struct stmt *s);   /* it may be used again; zeroed is fine */
+void sql_forget(struct sql *sql); /* finalizes what is kept; before the handle is closed */
 
 int64_t stmt_col_int(const struct stmt *s, int i);
 bool stmt_col_null(const struct stmt *s, int i);
@@ -92,5 +108,5 @@ int stmt_col_text(const struct stmt *s, int i, char **ret);
 /* Exactly `len` octets into buf; -ENODATA for NULL, -EBADMSG for another length. */
 int stmt_col_blob(const struct stmt *s, int i, void *buf, size_t len);
 
-/* prepare + run of one statement without parameters. */
-int db_exec(sqlite3 *sql, const char *text, struct mef_error *reterr);
+/* One statement without parameters, not kept. */
+int db_exec(struct sql *sql, const char *text, struct mef_error *reterr);

@@ -96,7 +96,7 @@ struct mo_rows; /* what one commit writes, as plain text: made on the loop, writ
 int mo_rows_new(const struct mo_tree *tree, const struct mo_diff *diff, const struct mo_set *after,
                 const json_t *extra, struct mo_rows **ret);
 void mo_rows_free(struct mo_rows *r);
-int mo_rows_write(sqlite3 *sql, const struct mo_rows *rows, struct mef_error *reterr);
+int mo_rows_write(struct sql *sql, const struct mo_rows *rows, struct mef_error *reterr);
 int mo_store_load(struct mo_tree *tree, struct mef_error *reterr);
 /* Octets of a node's row. -ENOMEM. */
 int mo_node_measure(struct mo_node *n);

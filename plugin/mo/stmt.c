@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prepared statements, and SQLite's errors as words and sentences. Thread: the store's (or whoever opens). */
+/* Prepared statements, which are kept while the file is open, and SQLite's errors as words and sentences.
+ * Thread: the store's (or whoever opens). */
 #include <errno.h>
 #include <string.h>
 
 #include "plugin/base/str.h"
 #include "plugin/mo/db.h"
+
+#define KEPT_MAX 24 /* more than one command needs; each is a few KiB */
+
+struct kept_stmt {
+    struct kept_stmt *next;
+    const char *text; /* as it was given, never read: the caller's, who nearly always has it in a literal */
+    sqlite3_stmt *stmt;
+    bool used; /* by a struct stmt: another one with the same text gets its own */
+};
 
 static const struct {
     int code; /* primary result code */
@@ -35,32 +45,88 @@ int db_fail_code(int code, const char *file, struct mef_error *reterr, const cha
     return mef_fail(reterr, MEF_ERROR_FAILED, "cannot %s in '%s': %s", what, file, sqlite3_errstr(code));
 }
 
-int db_fail(sqlite3 *sql, struct mef_error *reterr, const char *what)
+int db_fail(struct sql *sql, struct mef_error *reterr, const char *what)
 {
-    const char *file = sqlite3_db_filename(sql, "main");
-    int code = sqlite3_extended_errcode(sql);
+    const char *file = sqlite3_db_filename(sql->handle, "main");
+    int code = sqlite3_extended_errcode(sql->handle);
 
     return db_fail_code(code, file && *file ? file : "state.db", reterr, what);
 }
 
-int stmt_prepare(struct stmt *s, sqlite3 *sql, const char *text, struct mef_error *reterr)
+/* The statement with this text that waits, NULL = none. Those used last stand first. */
+static struct kept_stmt *take_kept(struct sql *sql, const char *text)
 {
-    s->sql = sql;
-    s->bad = SQLITE_OK;
-    if (sqlite3_prepare_v2(sql, text, -1, &s->stmt, NULL) != SQLITE_OK)
+    for (struct kept_stmt **at = &sql->kept; *at; at = &(*at)->next) {
+        struct kept_stmt *k = *at;
+
+        if (k->used || k->text != text || !streq(sqlite3_sql(k->stmt), text))
+            continue;
+        *at = k->next;
+        k->next = sql->kept;
+        sql->kept = k;
+        k->used = true;
+        return k;
+    }
+    return NULL;
+}
+
+/* A place for one more; the one that waits longest goes when there are enough. NULL: it is not kept. */
+static struct kept_stmt *new_place(struct sql *sql, const char *text)
+{
+    struct kept_stmt *k, **oldest = NULL;
+
+    for (struct kept_stmt **at = &sql->kept; *at; at = &(*at)->next)
+        if (!(*at)->used)
+            oldest = at;
+    if (sql->n_kept < KEPT_MAX) {
+        k = calloc(1, sizeof *k);
+        sql->n_kept += k != NULL;
+    } else if (oldest) {
+        k = *oldest;
+        *oldest = k->next;
+        (void)sqlite3_finalize(k->stmt);
+    } else
+        k = NULL;
+    if (k) {
+        *k = (struct kept_stmt){.next = sql->kept, .text = text, .used = true};
+        sql->kept = k;
+    }
+    return k;
+}
+
+static int prepare(struct stmt *s, struct sql *sql, const char *text, unsigned flags,
+                   struct mef_error *reterr)
+{
+    *s = (struct stmt){.sql = sql, .bad = SQLITE_OK};
+    if (sqlite3_prepare_v3(sql->handle, text, -1, flags, &s->stmt, NULL) != SQLITE_OK)
         return db_fail(sql, reterr, "prepare a statement");
     return 0;
 }
 
+int stmt_prepare(struct stmt *s, struct sql *sql, const char *text, struct mef_error *reterr)
+{
+    struct kept_stmt *k = take_kept(sql, text);
+
+    if (k) {
+        *s = (struct stmt){.sql = sql, .stmt = k->stmt, .kept = k, .bad = SQLITE_OK};
+        return 0;
+    }
+    int r = prepare(s, sql, text, SQLITE_PREPARE_PERSISTENT, reterr);
+    if (r == 0 && (s->kept = new_place(sql, text)) != NULL)
+        s->kept->stmt = s->stmt;
+    return r;
+}
+
 static void note(struct stmt *s, int code)
 {
+    s->touched = true;
     if (code != SQLITE_OK && s->bad == SQLITE_OK)
         s->bad = code;
 }
 
 void stmt_text(struct stmt *s, int i, const char *text)
 {
-    note(s, text ? sqlite3_bind_text(s->stmt, i, text, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(s->stmt, i));
+    note(s, text ? sqlite3_bind_text(s->stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(s->stmt, i));
 }
 
 void stmt_int(struct stmt *s, int i, int64_t value)
@@ -70,8 +136,7 @@ void stmt_int(struct stmt *s, int i, int64_t value)
 
 void stmt_blob(struct stmt *s, int i, const void *data, size_t len)
 {
-    note(s,
-         data ? sqlite3_bind_blob64(s->stmt, i, data, len, SQLITE_TRANSIENT) : sqlite3_bind_null(s->stmt, i));
+    note(s, data ? sqlite3_bind_blob64(s->stmt, i, data, len, SQLITE_STATIC) : sqlite3_bind_null(s->stmt, i));
 }
 
 void stmt_null(struct stmt *s, int i)
@@ -85,16 +150,18 @@ static void rewind_stmt(struct stmt *s)
     (void)sqlite3_reset(s->stmt);
     (void)sqlite3_clear_bindings(s->stmt);
     s->bad = SQLITE_OK;
+    s->touched = false;
 }
 
 int stmt_step(struct stmt *s, struct mef_error *reterr)
 {
-    const char *file = sqlite3_db_filename(s->sql, "main");
+    s->touched = true;
     int code = s->bad != SQLITE_OK ? s->bad : sqlite3_step(s->stmt);
 
     if (code == SQLITE_ROW)
         return 1;
     if (code != SQLITE_DONE) {
+        const char *file = sqlite3_db_filename(s->sql->handle, "main");
         int r = db_fail_code(code, file && *file ? file : "state.db", reterr,
                              sqlite3_stmt_readonly(s->stmt) ? "read" : "store a change");
         rewind_stmt(s);
@@ -116,9 +183,26 @@ int stmt_run(struct stmt *s, struct mef_error *reterr)
 
 void stmt_done(struct stmt *s)
 {
-    if (s->stmt)
+    if (s->kept) {
+        if (s->touched)
+            rewind_stmt(s);
+        s->kept->used = false;
+    } else if (s->stmt)
         (void)sqlite3_finalize(s->stmt);
     s->stmt = NULL;
+    s->kept = NULL;
+}
+
+void sql_forget(struct sql *sql)
+{
+    while (sql->kept) {
+        struct kept_stmt *k = sql->kept;
+
+        sql->kept = k->next;
+        (void)sqlite3_finalize(k->stmt);
+        free(k);
+    }
+    sql->n_kept = 0;
 }
 
 int64_t stmt_col_int(const struct stmt *s, int i)
@@ -165,10 +249,10 @@ int stmt_col_blob(const struct stmt *s, int i, void *buf, size_t len)
     return 0;
 }
 
-int db_exec(sqlite3 *sql, const char *text, struct mef_error *reterr)
+int db_exec(struct sql *sql, const char *text, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
-    int r = stmt_prepare(&s, sql, text, reterr);
+    int r = prepare(&s, sql, text, 0, reterr);
 
     return r < 0 ? r : stmt_run(&s, reterr);
 }

@@ -173,7 +173,7 @@ int mo_rows_new(const struct mo_tree *tree, const struct mo_diff *diff, const st
     return 0;
 }
 
-static int put_meta(sqlite3 *sql, const char *key, const char *value, struct mef_error *reterr)
+static int put_meta(struct sql *sql, const char *key, const char *value, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
 
@@ -188,7 +188,7 @@ static int put_meta(sqlite3 *sql, const char *key, const char *value, struct mef
     return stmt_run(&s, reterr);
 }
 
-static int delete_rows(sqlite3 *sql, const struct mo_rows *rows, struct mef_error *reterr)
+static int delete_rows(struct sql *sql, const struct mo_rows *rows, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, "DELETE FROM mo_node WHERE id=?1", reterr);
@@ -201,7 +201,7 @@ static int delete_rows(sqlite3 *sql, const struct mo_rows *rows, struct mef_erro
     return r;
 }
 
-static int put_rows(sqlite3 *sql, const struct mo_rows *rows, struct mef_error *reterr)
+static int put_rows(struct sql *sql, const struct mo_rows *rows, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     /* state and last_status of a node that is there have a writer of their own */
@@ -233,7 +233,7 @@ static int put_rows(sqlite3 *sql, const struct mo_rows *rows, struct mef_error *
     return r;
 }
 
-int mo_rows_write(sqlite3 *sql, const struct mo_rows *rows, struct mef_error *reterr)
+int mo_rows_write(struct sql *sql, const struct mo_rows *rows, struct mef_error *reterr)
 {
     int r = delete_rows(sql, rows, reterr);
 
@@ -257,7 +257,7 @@ struct state_row {
     int64_t id, state, last_status;
 };
 
-static int write_state(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int write_state(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     const struct state_row *row = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -411,7 +411,7 @@ static int load_row(const struct stmt *s, struct mo_node *n, struct mef_error *w
     return r;
 }
 
-static int load_nodes(struct loader *l, sqlite3 *sql, struct mef_error *reterr)
+static int load_nodes(struct loader *l, struct sql *sql, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(
@@ -467,7 +467,7 @@ static int load_meta_row(struct loader *l, const char *key, const char *value)
     return r;
 }
 
-static int load_meta(struct loader *l, sqlite3 *sql, struct mef_error *reterr)
+static int load_meta(struct loader *l, struct sql *sql, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, "SELECT key, value FROM mo_meta", reterr);
@@ -484,7 +484,7 @@ static int load_meta(struct loader *l, sqlite3 *sql, struct mef_error *reterr)
     return r;
 }
 
-static int load_all(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int load_all(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct loader *l = ctx;
     struct mef_error why = {0};

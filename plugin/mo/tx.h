@@ -118,7 +118,7 @@ struct mo_commit {
     int (*prepare)(void *ctx, const struct mo_diff *diff, struct mef_error *reterr);
     /* Store thread, in the same SQLite transaction, behind the nodes. Must not touch the tree or the diff.
      * May be NULL. */
-    int (*also)(sqlite3 *sql, void *ctx, struct mef_error *reterr);
+    int (*also)(struct sql *sql, void *ctx, struct mef_error *reterr);
     /* Loop thread, always exactly once. r = 0: durable, the tree is the new one, `diff` lives until done
      * returns (take references to nodes you keep). r < 0: nothing has changed, err says why, diff is NULL.
      * May be NULL. */

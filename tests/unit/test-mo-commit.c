@@ -175,7 +175,7 @@ static int hook_prepare(void *ctx, const struct mo_diff *diff, struct mef_error 
     return h->prepare_result ? mef_fail(reterr, MEF_ERROR_IN_PROGRESS, "not now") : 0;
 }
 
-static int hook_also(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int hook_also(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct hooked *h = ctx;
     int r = db_exec(sql, "INSERT INTO side VALUES(1)", reterr);
@@ -186,12 +186,12 @@ static int hook_also(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return r;
 }
 
-static int make_side(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int make_side(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     return db_exec(sql, "CREATE TABLE side(x INTEGER)", reterr);
 }
 
-static int count_side(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int count_side(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, "SELECT (SELECT count(*) FROM side) * 100 + (SELECT count(*) FROM mo_node)",
@@ -258,12 +258,12 @@ static void test_hooks(struct env *e, gconstpointer data)
     g_assert_cmpuint(mo_tree_generation(e->tree), ==, 1);
 }
 
-static int cap_pages(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int cap_pages(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     return db_exec(sql, *(int *)ctx ? "PRAGMA max_page_count=1" : "PRAGMA max_page_count=100000", reterr);
 }
 
-static int query_only(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int query_only(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     return db_exec(sql, "PRAGMA query_only=1", reterr);
 }

@@ -62,7 +62,7 @@ static void teardown(struct fix *f, gconstpointer data)
 /* ---- works ------------------------------------------------------------------------------------------------
  */
 
-static int insert(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int insert(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, "INSERT INTO t(k,v) VALUES(?1,?2)", reterr);
@@ -74,21 +74,21 @@ static int insert(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return stmt_run(&s, reterr);
 }
 
-static int insert_then_fail(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int insert_then_fail(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     int r = insert(sql, ctx, reterr);
 
     return r < 0 ? r : mef_fail(reterr, MEF_ERROR_NOT_FOUND, "no such thing");
 }
 
-static int insert_then_refuse(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int insert_then_refuse(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     int r = insert(sql, ctx, reterr);
 
     return r < 0 ? r : 7;
 }
 
-static int count(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int count(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, "SELECT count(*) FROM t", reterr);
@@ -154,7 +154,7 @@ static void asked_done(void *ctx, int r, const struct mef_error *err)
     a->order = finished++;
 }
 
-static int not_here(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int not_here(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct asked *a = ctx;
     sigset_t mask;
@@ -354,7 +354,7 @@ static void test_damaged(struct fix *f, gconstpointer data)
 /* ---- failing disks
  * -------------------------------------------------------------------------------------------- */
 
-static int fill(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int fill(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = stmt_prepare(&s, sql, "INSERT INTO t(v) VALUES(hex(zeroblob(100000)))", reterr);
@@ -364,7 +364,7 @@ static int fill(sqlite3 *sql, void *ctx, struct mef_error *reterr)
     return r;
 }
 
-static int cap(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int cap(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     return db_exec(sql, "PRAGMA max_page_count=20", reterr);
 }
@@ -406,7 +406,7 @@ static void test_write_error(struct fix *f, gconstpointer data)
     g_assert_cmpint(db_run(f->db, insert, &k, NULL), ==, 0);
 }
 
-static int read_only(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int read_only(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     return db_exec(sql, "PRAGMA query_only=1", reterr);
 }
@@ -447,7 +447,7 @@ static void test_no_permission(struct fix *f, gconstpointer data)
     g_assert_cmpint(g_chmod(f->dir, 0755), ==, 0);
 }
 
-static int text_and_blob(sqlite3 *sql, void *ctx, struct mef_error *reterr)
+static int text_and_blob(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     _cleanup_(freep) char *text = NULL, *null = NULL, *bad = NULL;
@@ -483,6 +483,39 @@ static void test_columns(struct fix *f, gconstpointer data)
     g_assert_cmpint(db_run(f->db, text_and_blob, NULL, NULL), ==, 0);
 }
 
+/* Statements are used again: never one that is in use, and never one of another text at the same address. */
+static int kept_statements(struct sql *sql, void *ctx, struct mef_error *reterr)
+{
+    static const char text[] = "SELECT ?1";
+    char changing[32];
+
+    for (int round = 0; round < 3; round++) {
+        _cleanup_(stmt_done) struct stmt outer = {0}, inner = {0};
+        g_assert_cmpint(stmt_prepare(&outer, sql, text, reterr), ==, 0);
+        stmt_int(&outer, 1, 1);
+        g_assert_cmpint(stmt_prepare(&inner, sql, text, reterr), ==, 0);
+        g_assert_cmpint(stmt_step(&inner, reterr), ==, 1);
+        g_assert_true(stmt_col_null(&inner, 0)); /* nothing is left of the round before */
+        g_assert_cmpint(stmt_step(&outer, reterr), ==, 1);
+        g_assert_cmpint(stmt_col_int(&outer, 0), ==, 1);
+    }
+    for (int i = 0; i < 100; i++) { /* more than are kept */
+        _cleanup_(stmt_done) struct stmt s = {0};
+        g_snprintf(changing, sizeof changing, "SELECT %d", i % 40);
+        g_assert_cmpint(stmt_prepare(&s, sql, changing, reterr), ==, 0);
+        g_assert_cmpint(stmt_step(&s, reterr), ==, 1);
+        g_assert_cmpint(stmt_col_int(&s, 0), ==, i % 40);
+    }
+    return 0;
+}
+
+static void test_kept(struct fix *f, gconstpointer data)
+{
+    must_open(f, &piece1);
+    g_assert_cmpint(db_run(f->db, kept_statements, NULL, NULL), ==, 0);
+    g_assert_cmpint(db_read(f->db, kept_statements, NULL, NULL), ==, 0);
+}
+
 #define ADD(path, fn) g_test_add(path, struct fix, NULL, setup, fn, teardown)
 
 int main(int argc, char **argv)
@@ -502,5 +535,6 @@ int main(int argc, char **argv)
     ADD("/mo/db/read-only", test_read_only);
     ADD("/mo/db/no-permission", test_no_permission);
     ADD("/mo/db/columns", test_columns);
+    ADD("/mo/db/kept-statements", test_kept);
     return g_test_run();
 }
