@@ -239,6 +239,7 @@ void mef_client_free(struct client *c)
     mef_reg_config_clear(&c->cfg);
     reg_record_clear(&c->r);
     cmd_record_clear(&c->cmd);
+    command_clear(&c->parsed);
     (void)pthread_cond_destroy(&c->over);
     (void)pthread_mutex_destroy(&c->lock);
     free(c);

@@ -142,20 +142,26 @@ int command_target(const struct command *c, const struct identity *who, struct m
 
 char *command_update_body(const struct vocabulary *v, const char *cid, uint32_t csc)
 {
-    json_t *o = json_object();
-    json_t *id = json_loads(cid, JSON_DECODE_ANY, NULL);
+    char *text;
 
-    if (content_put(v, o, WORD_CID, id) < 0 || content_put(v, o, WORD_CSC, json_integer(csc)) < 0) {
-        json_decref(o);
+    /* The words need no escapes (vocabulary.c), and the cmdID goes back as JSON text, the way it came. */
+    if (asprintf(&text, "{\"%s:%s\":{\"%s\":%s,\"%s\":%u}}", vocabulary_text(v, TEXT_PREFIX),
+                 vocabulary_short(v, WORD_MECC), vocabulary_short(v, WORD_CID), cid,
+                 vocabulary_short(v, WORD_CSC), (unsigned)csc) < 0)
         return NULL;
-    }
-    return content_encode(v, WORD_MECC, o);
+    return text;
 }
 
 char *cid_decode(const char *cid)
 {
-    _cleanup_(json_cleanup) json_t *j =
-        strlen(cid) <= CID_TEXT_MAX ? json_loads(cid, JSON_DECODE_ANY, NULL) : NULL;
+    size_t len = strlen(cid);
+
+    if (len > CID_TEXT_MAX)
+        return NULL;
+    /* The usual one is a string without escapes; all others are jansson's. */
+    if (len > 2 && cid[0] == '"' && strcspn(cid + 1, "\"\\") == len - 2)
+        return strndup(cid + 1, len - 2);
+    _cleanup_(json_cleanup) json_t *j = json_loads(cid, JSON_DECODE_ANY, NULL);
 
     if (json_is_string(j))
         return strdup(json_string_value(j));

@@ -130,6 +130,17 @@ static int class_wanted(struct client *c, uint32_t class_id)
     return CMD_STATUS_CLASS_NOT_SUPPORTED;
 }
 
+/* The command that the journal holds; it was parsed a moment ago, unless it was loaded or is taken up again.
+ */
+static int parse_stored(struct client *c, struct command *ret)
+{
+    if (!c->parsed.cid)
+        return command_parse(c->vocabulary, c->cmd.body, strlen(c->cmd.body), ret, &c->error);
+    *ret = c->parsed;
+    c->parsed = (struct command){0};
+    return 0;
+}
+
 /* Judges in the order of 3.4.1 and runs what may run. Works from the journal alone, so that it is the same
  * after a crash. */
 static enum outcome execute(struct client *c)
@@ -137,7 +148,7 @@ static enum outcome execute(struct client *c)
     _cleanup_(command_clear) struct command command = {0};
     union class_args args = {0};
     uint32_t csc;
-    int r = command_parse(c->vocabulary, c->cmd.body, strlen(c->cmd.body), &command, &c->error);
+    int r = parse_stored(c, &command);
 
     if (r == -ENOMEM)
         return fail(c, OUT_RETRY, MEF_ERROR_FAILED, "Out of memory.");
@@ -365,6 +376,7 @@ static int new_record(struct client *c, struct command *command, struct buf *bod
         return -ENOMEM;
     }
     cmd_record_clear(&c->cmd);
+    command_clear(&c->parsed);
     c->cmd = n;
     c->lost = 0;
     return 0;
@@ -410,6 +422,8 @@ static enum outcome begin(struct client *c, struct command *command, struct buf 
         return o;
     }
     CRASH_POINT(CMD_RECEIVED);
+    c->parsed = *command;
+    *command = (struct command){0};
     tell_event(c, EVENT_COMMAND_RECEIVED, &c->cmd, "'%s' issued command %s of class %s.", c->cfg.fqdn,
                c->cmd.cid, cmd_class_word(c->cmd.class_id));
     return OUT_OK;

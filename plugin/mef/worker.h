@@ -96,6 +96,7 @@ struct client {
     struct wait wait;          /* of the present procedure */
     struct reg_record r;
     struct cmd_record cmd; /* the newest command, node NULL = none */
+    struct command parsed; /* it again, just received and not begun; cid NULL = parse cmd.body */
     struct rqi rqi;
     struct mef_error error;
     char transaction[TRANSACTION_LEN];
