@@ -34,6 +34,10 @@ static size_t utf8_char(const unsigned char *s, size_t n)
 bool str_utf8_valid(const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
+        if (s[i] > 0 && s[i] < 0x7F) { /* nearly all */
+            i++;
+            continue;
+        }
         size_t n = utf8_char((const unsigned char *)s + i, len - i);
         if (n == 0 || s[i] == '\0')
             return false;

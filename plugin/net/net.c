@@ -335,17 +335,16 @@ static int add_header(struct transfer *t, const char *format, ...) mef_printf(2,
 static int add_header(struct transfer *t, const char *format, ...)
 {
     struct curl_slist *list;
-    char *line = NULL;
+    char line[LIMIT_HEADER_LINE];
     va_list ap;
     int n;
 
     va_start(ap, format);
-    n = vasprintf(&line, format, ap);
+    n = vsnprintf(line, sizeof line, format, ap);
     va_end(ap);
-    if (n < 0)
-        return -ENOMEM;
+    if (n < 0 || (size_t)n >= sizeof line)
+        return -E2BIG;
     list = curl_slist_append(t->headers, line);
-    free(line);
     if (!list)
         return -ENOMEM;
     t->headers = list;
@@ -553,8 +552,6 @@ static int compose_primitive(struct transfer *t, const struct primitive *req, st
     if (r == 0 && req->body)
         r = req->op == MEF_OP_CREATE ? add_header(t, "Content-Type: " CONTENT_TYPE ";ty=%u", req->ty)
                                      : add_header(t, "Content-Type: " CONTENT_TYPE);
-    if (r == 0 && req->body)
-        r = add_header(t, "Content-Length: %zu", t->body_len);
     return r;
 }
 
@@ -630,8 +627,6 @@ static int compose_http(struct transfer *t, const struct http_request *req, stru
         r = add_header(t, "Content-Type: %s", req->content_type);
     if (r == 0 && req->transfer_base64)
         r = add_header(t, "Content-Transfer-Encoding: base64");
-    if (r == 0 && req->body)
-        r = add_header(t, "Content-Length: %zu", t->body_len);
     return r;
 }
 

@@ -73,8 +73,16 @@ char *wire_path(const char *to)
     r = buf_adds(&b, prefix);
     if (to[0] == '/' && to[1] == '/')
         to++; /* "//host" has its second '/' behind the prefix */
-    for (; *to && r == 0; to++)
-        r = path_char((unsigned char)*to) ? buf_add(&b, to, 1) : buf_addf(&b, "%%%02X", (unsigned char)*to);
+    while (*to && r == 0) {
+        size_t plain = 0;
+
+        while (path_char((unsigned char)to[plain]))
+            plain++;
+        r = buf_add(&b, to, plain);
+        to += plain;
+        if (r == 0 && *to)
+            r = buf_addf(&b, "%%%02X", (unsigned char)*to++);
+    }
     if (r < 0) {
         buf_clear(&b);
         return NULL;
@@ -150,18 +158,42 @@ void wire_headers_clear(struct wire_headers *h)
     *h = (struct wire_headers){0};
 }
 
-/* Keeps the first value; `must_agree`: another value later is a contradiction. */
-static int keep(char **slot, const char *value, bool must_agree, const char *why, const char **ret_why)
+/* The headers that say something to us. */
+enum header { HEADER_RSC, HEADER_RQI, HEADER_LOCATION, HEADER_TYPE, HEADER_RETRY, HEADER_MAX_ };
+static const struct {
+    const char *name;
+    size_t slot;     /* offset in struct wire_headers; unused for RSC */
+    const char *why; /* when another value comes later; NULL: the first one counts */
+} headers[HEADER_MAX_] = {
+    [HEADER_RSC] = {"X-M2M-RSC", 0, "it has two X-M2M-RSC headers that differ"},
+    [HEADER_RQI] = {"X-M2M-RI", offsetof(struct wire_headers, rqi),
+                    "it has two X-M2M-RI headers that differ"},
+    [HEADER_LOCATION] = {"Content-Location", offsetof(struct wire_headers, content_location), NULL},
+    [HEADER_TYPE] = {"Content-Type", offsetof(struct wire_headers, content_type), NULL},
+    [HEADER_RETRY] = {"Retry-After", offsetof(struct wire_headers, retry_after), NULL},
+};
+
+static enum header header_of(const char *line, size_t name_len)
 {
-    if (*slot) {
-        if (must_agree && !streq(*slot, value)) {
-            *ret_why = why;
-            return -EBADMSG;
-        }
-        return 0;
-    }
-    *slot = strdup(value);
-    return *slot ? 0 : -ENOMEM;
+    for (enum header i = 0; i < HEADER_MAX_; i++)
+        if (strlen(headers[i].name) == name_len && strncasecmp(headers[i].name, line, name_len) == 0)
+            return i;
+    return HEADER_MAX_;
+}
+
+/* Takes the value over. */
+static int keep(struct wire_headers *h, enum header which, char *value, const char **ret_why)
+{
+    char **slot = (char **)((char *)h + headers[which].slot);
+    bool contradicts = *slot && headers[which].why && !streq(*slot, value);
+
+    if (*slot)
+        free(value);
+    else
+        *slot = value;
+    if (contradicts)
+        *ret_why = headers[which].why;
+    return contradicts ? -EBADMSG : 0;
 }
 
 static int keep_rsc(struct wire_headers *h, const char *value, const char **ret_why)
@@ -173,7 +205,7 @@ static int keep_rsc(struct wire_headers *h, const char *value, const char **ret_
         return -EBADMSG;
     }
     if (h->have_rsc && h->rsc != rsc) {
-        *ret_why = "it has two X-M2M-RSC headers that differ";
+        *ret_why = headers[HEADER_RSC].why;
         return -EBADMSG;
     }
     h->have_rsc = true;
@@ -181,21 +213,21 @@ static int keep_rsc(struct wire_headers *h, const char *value, const char **ret_
     return 0;
 }
 
-static int status_line(struct wire_headers *h, const char *line)
+static int status_line(struct wire_headers *h, const char *line, size_t n)
 {
     size_t octets = h->octets;
-    const char *p = strchr(line, ' ');
+    const char *p = memchr(line, ' ', n), *end = line + n;
 
     wire_headers_clear(h); /* what an interim answer said does not count */
     h->octets = octets;
-    for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9' && h->status < 1000; p++)
+    for (p = p ? p + 1 : end; p < end && *p >= '0' && *p <= '9' && h->status < 1000; p++)
         h->status = h->status * 10 + (unsigned)(*p - '0');
     return 0;
 }
 
 int wire_header_line(struct wire_headers *h, const char *line, size_t n, const char **ret_why)
 {
-    _cleanup_(freep) char *copy = NULL;
+    const char *colon;
     char *value;
 
     if (n > LIMIT_HEADER_LINE || h->octets + n > LIMIT_HEADERS)
@@ -207,30 +239,23 @@ int wire_header_line(struct wire_headers *h, const char *line, size_t n, const c
         h->complete = true;
         return 0;
     }
-    copy = malloc(n + 1);
-    if (!copy)
-        return -ENOMEM;
-    memcpy(copy, line, n);
-    copy[n] = '\0';
-    if (strncmp(copy, "HTTP/", 5) == 0)
-        return status_line(h, copy);
-    value = strchr(copy, ':');
-    if (!value)
+    if (n >= 5 && strncmp(line, "HTTP/", 5) == 0)
+        return status_line(h, line, n);
+    colon = memchr(line, ':', n);
+    enum header which = colon ? header_of(line, (size_t)(colon - line)) : HEADER_MAX_;
+    if (which == HEADER_MAX_)
         return 0;
-    *value++ = '\0';
-    value += strspn(value, " \t");
+    for (colon++; colon < line + n && (*colon == ' ' || *colon == '\t'); colon++)
+        ;
+    value = strndup(colon, (size_t)(line + n - colon));
+    if (!value)
+        return -ENOMEM;
     str_make_printable(value);
-    if (str_ieq(copy, "X-M2M-RSC"))
-        return keep_rsc(h, value, ret_why);
-    if (str_ieq(copy, "X-M2M-RI"))
-        return keep(&h->rqi, value, true, "it has two X-M2M-RI headers that differ", ret_why);
-    if (str_ieq(copy, "Content-Location"))
-        return keep(&h->content_location, value, false, NULL, ret_why);
-    if (str_ieq(copy, "Content-Type"))
-        return keep(&h->content_type, value, false, NULL, ret_why);
-    if (str_ieq(copy, "Retry-After"))
-        return keep(&h->retry_after, value, false, NULL, ret_why);
-    return 0;
+    if (which != HEADER_RSC)
+        return keep(h, which, value, ret_why);
+    int r = keep_rsc(h, value, ret_why);
+    free(value);
+    return r;
 }
 
 int64_t wire_retry_after(const char *value, int64_t now_sec)
