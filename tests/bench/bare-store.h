@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The least that keeps a registration and its commands as durably as we do: the same tables and pragmas, each
+ * row written by a statement that is prepared once. For the bare side of the benchmarks. */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+struct bare_store {
+    sqlite3 *sql;
+    sqlite3_stmt *begin, *commit, *command, *registration;
+};
+
+void bare_store_open(struct bare_store *s, const char *dir);
+void bare_store_close(struct bare_store *s);
+/* One commit: the command row and the registration row. */
+void bare_store_save(struct bare_store *s, int64_t serial, const char *cid, const char *body, int state);
