@@ -40,6 +40,11 @@ static int get_psk(void *ctx, const char *key_id, struct secret **ret, struct me
     return secret_copy(COMMAND_PSK, strlen(COMMAND_PSK), ret);
 }
 
+static int list_keys(void *ctx, const char *owner, struct key_list *ret, struct mef_error *reterr)
+{
+    return 0;
+}
+
 static void on_registration(void *ctx, const struct reg_record *r, const char *credential,
                             const struct mef_error *last_error)
 {
@@ -91,7 +96,7 @@ void command_ours(const char *dir, uint16_t port)
     struct mef_client_params p = {
         .clock = {.realtime = real, .boottime = boot, .random = octets},
         .transport = net_transport(net),
-        .vault = {.get_psk = get_psk},
+        .vault = {.get_psk = get_psk, .list_keys = list_keys},
         .journal = journal_port(db),
         .observer = {.ctx = &end,
                      .registration = on_registration,
