@@ -194,6 +194,16 @@ static int make_identity(struct engine *e, struct mef_error *reterr)
     return 0;
 }
 
+/* [dm-client NAME] root: alias forms of object paths (mo-tree.md 2.1). Without a tree they are only judged.
+ */
+static int set_aliases(struct engine *e, struct mef_error *reterr)
+{
+    _cleanup_(strv_freep) char **mounts = NULL, **prefixes = NULL;
+    int r = dm_clients_roots(e->config->dm_clients, &mounts, &prefixes);
+
+    return r < 0 ? r : mo_tree_set_aliases(e->tree, mounts, prefixes, reterr);
+}
+
 static int make_settings(struct engine *e, struct mef_error *reterr)
 {
     const struct config *c = e->config;
@@ -201,6 +211,8 @@ static int make_settings(struct engine *e, struct mef_error *reterr)
 
     if (r == 0)
         r = dm_clients_check(c->dm_clients, &e->sink, reterr);
+    if (r == 0 && (r = set_aliases(e, reterr)) == -EINVAL)
+        mef_error_prefix(reterr, "[dm-client] root");
 
     for (char **s = c->vocabulary; r == 0 && s && *s; s++) {
         _cleanup_(freep) char *key = strdup(*s);
@@ -541,6 +553,8 @@ static int start_all(struct engine *e, struct mef_error *reterr)
         r = db_open(e->config->state_dir, pieces, ELEMENTS(pieces), e->post, &e->db, reterr);
     if (r == 0)
         r = mo_tree_open(e->db, e->post, &e->tree, reterr);
+    if (r == 0)
+        r = set_aliases(e, reterr);
     if (r == 0)
         r = bindings_load(e, reterr);
     if (r == 0)

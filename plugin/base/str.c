@@ -46,12 +46,18 @@ bool str_utf8_valid(const char *s, size_t len)
     return true;
 }
 
+/* U+0080 to U+009F: control characters too; a terminal may take U+009B for an escape sequence. */
+static bool is_c1(const char *s)
+{
+    return (unsigned char)s[0] == 0xC2 && (unsigned char)s[1] < 0xA0;
+}
+
 bool str_text_valid(const char *s, size_t len)
 {
     if (!str_utf8_valid(s, len))
         return false;
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7F)
+        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7F || (i + 1 < len && is_c1(s + i)))
             return false;
     return true;
 }
@@ -77,6 +83,8 @@ void str_make_printable(char *s)
         }
         if (n == 1 && ((unsigned char)s[i] < 0x20 || s[i] == 0x7F))
             s[i] = '?';
+        if (n == 2 && is_c1(s + i))
+            s[i] = s[i + 1] = '?';
         i += n;
     }
 }

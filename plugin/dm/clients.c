@@ -91,7 +91,7 @@ int dm_clients_check(char *const *clients, const struct event_sink *warn, struct
     for (char *const *at = clients; at && *at; at++) {
         if (!split(*at, &p))
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS, "[dm-client]: '%s' is no key", *at);
-        if (!key_is(&p, "protocol") && !key_is(&p, "bus-name"))
+        if (!key_is(&p, "protocol") && !key_is(&p, "bus-name") && !key_is(&p, "root"))
             event_emit(warn, &(struct event){.id = EVENT_CONFIG_WARNING},
                        "[dm-client %.*s] %.*s: no such key, ignored", (int)p.name_len, p.name, (int)p.key_len,
                        p.key);
@@ -103,6 +103,28 @@ int dm_clients_check(char *const *clients, const struct event_sink *warn, struct
             return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
                             "[dm-client %s] bus-name: it must be a well-known bus name", c.name);
     }
+    return 0;
+}
+
+static bool is_last(char *const *later, const struct pair *p)
+{
+    struct pair q;
+
+    for (; *later; later++)
+        if (split(*later, &q) && q.name_len == p->name_len && q.key_len == p->key_len &&
+            memcmp(q.name, p->name, p->name_len + 1 + p->key_len) == 0)
+            return false;
+    return true;
+}
+
+int dm_clients_roots(char *const *clients, char ***ret_mounts, char ***ret_prefixes)
+{
+    struct pair p;
+
+    for (char *const *at = clients; at && *at; at++)
+        if (split(*at, &p) && key_is(&p, "root") && is_last(at + 1, &p) &&
+            strv_push(strncmp(p.value, "./", 2) == 0 ? ret_mounts : ret_prefixes, p.value) < 0)
+            return -ENOMEM;
     return 0;
 }
 

@@ -44,6 +44,10 @@ struct dm_params {
  * `warn`. */
 int dm_clients_check(char *const *clients, const struct event_sink *warn, struct mef_error *reterr);
 
+/* The roots under which the servers of the DM clients know the MO tree: "./..." (OMA DM) appended to mounts,
+ * the others (LwM2M, "/...") to prefixes. -ENOMEM. */
+int dm_clients_roots(char *const *clients, char ***ret_mounts, char ***ret_prefixes);
+
 /* Copies. -ENOMEM. */
 int dm_new(const struct dm_params *p, struct dm **ret);
 void dm_bus_state(struct dm *d, bool connected); /* the bus came or went; NULL is fine */

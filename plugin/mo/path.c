@@ -247,6 +247,8 @@ int mo_tree_set_aliases(struct mo_tree *tree, char *const *mounts, char *const *
         if (r < 0)
             return r;
     }
+    if (!tree)
+        return 0;
     if ((mounts && !(m = strv_copy(mounts))) || (prefixes && !(p = strv_copy(prefixes))))
         return mo_no_memory(reterr);
     strv_free(tree->mounts);

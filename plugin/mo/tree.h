@@ -33,7 +33,8 @@ void mo_tree_stop(struct mo_tree *tree); /* NULL is fine */
 void mo_tree_free(struct mo_tree *tree);
 
 /* Further alias forms of 2.1, copied; call again to replace. A mount is "./Ext/Vendor/DCFG", a prefix is
- * "/lwm2m". Both arrays NULL-terminated, either may be NULL. InvalidArguments names a bad one; -ENOMEM. */
+ * "/lwm2m". Both arrays NULL-terminated, either may be NULL. InvalidArguments names a bad one; -ENOMEM. With
+ * `tree` NULL they are only judged. */
 int mo_tree_set_aliases(struct mo_tree *tree, char *const *mounts, char *const *prefixes,
                         struct mef_error *reterr);
 

@@ -409,8 +409,8 @@ int mo_value_new(enum mo_attr attr, const struct mo_input *in, struct mo_value *
 
     if (info->kind == MO_KIND_SECRET)
         return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                        "attribute '%s' is not kept here: put the key into the token, with the key "
-                        "identifier as its label",
+                        "attribute '%s' is not kept here: put the key into the token by SetSymmetricKey of "
+                        "the profile (mefctl set-key)",
                         info->name);
     v = calloc(1, sizeof *v);
     if (!v)

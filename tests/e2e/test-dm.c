@@ -390,12 +390,18 @@ static void test_own_end(void)
 static void test_configured(void)
 {
     struct dm d;
-    up(&d, "[dm-client acs]\nprotocol=4\nbus-name=com.example.Acs\n");
+    up(&d, "[dm-client acs]\nprotocol=4\nbus-name=com.example.Acs\nroot=/cwmp/objects\n"
+           "[dm-client oma]\nprotocol=2\nbus-name=com.example.Oma\nroot=./Ext/Vendor/DCFG\n");
     client_start(&d, "com.example.Acs", FALSE);
     script(&d, "finish ok 0 ''\n");
     go(&d);
     issue(&d, "4:https://mef.example.com/acs");
     g_assert_cmpint(reported(&d), ==, 20);
+    /* The paths that their servers know (mo-tree.md 2.1). */
+    g_assert_true(resolves(&d, "./Ext/Vendor/DCFG/MEFClientRegCfg/mef.example.com"));
+    g_assert_true(resolves(&d, "/cwmp/objects/27026/0"));
+    g_assert_false(resolves(&d, "/cwmp/27026/0"));
+    g_assert_false(resolves(&d, "./Ext/Vendor/MEFClientRegCfg/mef.example.com"));
     client_stop(&d);
     issue(&d, "4:https://mef.example.com/acs"); /* registered, but not there */
     g_assert_cmpint(reported(&d), ==, 202);

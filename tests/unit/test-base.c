@@ -137,6 +137,15 @@ static void test_utf8(void)
     g_assert_false(str_utf8_valid("\xf4\x90\x80\x80", 4));
     g_assert_false(str_utf8_valid("a\0b", 3));
     g_assert_false(str_text_valid("a\nb", 3));
+    g_assert_false(str_text_valid("a\xC2\x9B"
+                                  "31m",
+                                  6)); /* CSI, a control character of C1 */
+    g_assert_false(str_text_valid("\xC2\x80", 2));
+    g_assert_true(str_text_valid("\xC2\xA0\xC3\x9B", 4)); /* no-break space, a letter that ends alike */
+    char csi[] = "a\xC2\x9B"
+                 "31m";
+    str_make_printable(csi);
+    g_assert_cmpstr(csi, ==, "a??31m");
     g_autofree char *e = str_bus_escape("ap-reg-22");
     g_assert_cmpstr(e, ==, "ap_2dreg_2d22");
     g_autofree char *f = str_bus_escape("1mef.x");

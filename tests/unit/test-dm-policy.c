@@ -111,6 +111,26 @@ static void test_sections(void)
     }
 }
 
+static void test_roots(void)
+{
+    static char *const pairs[] = {(char *)"a.root=/one",      (char *)"b.c.root=./Two/DCFG",
+                                  (char *)"a.bus-name=org.A", (char *)"a.root=/three",
+                                  (char *)"b.root=four",      NULL};
+    char **mounts = NULL, **prefixes = NULL;
+    g_assert_cmpint(dm_clients_roots(pairs, &mounts, &prefixes), ==, 0);
+    g_assert_cmpuint(g_strv_length(mounts), ==, 1);
+    g_assert_cmpstr(mounts[0], ==, "./Two/DCFG");
+    g_assert_cmpuint(g_strv_length(prefixes), ==, 2); /* the tree refuses what is no root */
+    g_assert_cmpstr(prefixes[0], ==, "/three");
+    g_assert_cmpstr(prefixes[1], ==, "four");
+    for (char **s = mounts; *s; s++)
+        free(*s);
+    for (char **s = prefixes; *s; s++)
+        free(*s);
+    free(mounts);
+    free(prefixes);
+}
+
 static void test_choice(void)
 {
     static char *const pairs[] = {(char *)"acs.protocol=4", (char *)"acs.bus-name=org.example.Acs",
@@ -140,5 +160,6 @@ int main(int argc, char **argv)
     g_test_add_func("/policy/dev-cfg/MC-23/uri", test_uri);
     g_test_add_func("/dm/clients/sections", test_sections);
     g_test_add_func("/dm/clients/choice", test_choice);
+    g_test_add_func("/dm/clients/roots", test_roots);
     return g_test_run();
 }
