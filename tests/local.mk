@@ -34,6 +34,7 @@ include tests/e2e/faults.mk
 include tests/e2e/bus.mk
 include tests/e2e/token.mk
 include tests/e2e/soak.mk
+include tests/e2e/disk.mk
 include tests/bench/local.mk
 include tests/fuzz/base.mk
 include tests/fuzz/bus.mk

@@ -45,19 +45,33 @@ static int begin_or_end(struct sql *sql, const char *text, struct mef_error *ret
     return r < 0 ? r : stmt_run(&s, reterr);
 }
 
+/* The COMMIT failed, maybe in its very last step: then its frames are in the log, with the mark of a commit,
+ * and the next opening would take them for one. A transaction that changes nothing takes their place in the
+ * file; whether it is synced does not matter. */
+static void outwrite(sqlite3 *sql)
+{
+    (void)sqlite3_exec(sql, "BEGIN IMMEDIATE; PRAGMA user_version=1; COMMIT", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(sql))
+        (void)sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
 static void run_transaction(struct db *db, struct job *j)
 {
     struct sql *sql = &db->file.sql;
+    bool committing = false;
 
     j->r = j->plain ? 0 : begin_or_end(sql, "BEGIN IMMEDIATE", &j->err);
     if (j->r == 0) {
         j->r = j->work(sql, j->ctx, &j->err);
-        if (j->r == 0 && !j->plain)
+        committing = j->r == 0 && !j->plain;
+        if (committing)
             j->r = begin_or_end(sql, "COMMIT", &j->err);
     }
     /* A full disk may have rolled back by itself. */
     if (j->r != 0 && !sqlite3_get_autocommit(sql->handle))
         (void)sqlite3_exec(sql->handle, "ROLLBACK", NULL, NULL, NULL);
+    if (j->r != 0 && committing)
+        outwrite(sql->handle);
     if (j->r != 0 && j->err.word == MEF_ERROR_NONE)
         (void)mef_fail(&j->err, MEF_ERROR_FAILED, "cannot store a change in '%s'%s%s", db->file.path,
                        j->r < 0 ? ": " : "", j->r < 0 ? strerrordesc_np(-j->r) : "");
