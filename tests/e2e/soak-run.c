@@ -21,6 +21,7 @@
 #define SENDINGS     12          /* of one report; each fault costs one */
 #define MEMORY_SLACK 512         /* KiB between the second quarter of the lives and the last */
 #define HEAP_SLACK   (16 * 1024) /* octets, the same */
+#define GROWN_UP     2000        /* commands; before that caches still fill, and jobs are kept for a minute */
 #define ROWS_KEPT    160         /* of a registration's journal: 4 times what is shown, and some open ones */
 
 /* One command: which, and what the MEF heard of it. */
@@ -426,6 +427,7 @@ static void judge_rest(struct soak *s)
     same(s, "sessions", (guint64)now.sessions, (guint64)s->base.sessions);
     same(s, "objects in the token", now.objects, s->base.objects);
     same(s, "owners of objects in the token", now.owners, s->base.owners);
+    same(s, "objects on the bus", now.shown, s->base.shown);
     same(s, "rows in the journal of commands", now.commands, s->base.commands);
     g_array_append_val(s->figures, now);
     g_printerr("# life %u: %u commands, %" G_GUINT64_FORMAT " reports, %" G_GUINT64_FORMAT
@@ -435,6 +437,21 @@ static void judge_rest(struct soak *s)
                " KiB, %u wrong\n",
                s->lives, s->serial, s->reports, s->hits, now.pss, now.dirty, now.heap, now.fds, now.threads,
                now.sessions, now.objects, now.database / 1024, s->bad);
+}
+
+/* The [authenticationProfile] that came with the registration is a node of its own, which stays: the text
+ * has its deletion follow from nothing (mo-tree.md 4.3, T2). */
+static void delete_profile(struct soak *s)
+{
+    g_auto(GStrv) paths = soak_objects(&s->e, "/org/mefclient1/mo/authenticationProfile/mef_2e");
+    for (char **path = paths; *path; path++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply =
+            e2e_call(&s->e, *path, "org.mefclient1.Node", "Delete", g_variant_new("(a{sv})", NULL), &error);
+        g_assert_no_error(error);
+    }
+    if (g_strv_length(paths) != 1)
+        wrong(s, "%u profiles of the MEF are left", g_strv_length(paths));
 }
 
 static gboolean run_life(struct soak *s, unsigned n)
@@ -464,6 +481,7 @@ static gboolean run_life(struct soak *s, unsigned n)
         e2e_dump(&s->e);
         return FALSE;
     }
+    delete_profile(s);
     read_log(s);
     judge_reports(s);
     judge_rest(s);
@@ -540,7 +558,7 @@ static void judge_growth(struct soak *s, const char *what, size_t offset, guint6
     g_string_append_printf(
         summary, "%s: %" G_GUINT64_FORMAT " in the second quarter, %" G_GUINT64_FORMAT " in the last\n", what,
         early, late);
-    if (late > early + slack)
+    if (late > early + slack && s->plan->commands >= GROWN_UP)
         wrong(s, "%s grew from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, what, early, late);
 }
 

@@ -75,6 +75,24 @@ void soak_watch_process(struct e2e *e, const struct shim_control *shim, struct s
     ret->sessions = atomic_load(&shim->sessions);
 }
 
+char **soak_objects(struct e2e *e, const char *prefix)
+{
+    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) all = e2e_call(e, "/org/mefclient1", "org.freedesktop.DBus.ObjectManager",
+                                       "GetManagedObjects", NULL, &error);
+    g_assert_no_error(error);
+    g_autoptr(GVariant) objects = g_variant_get_child_value(all, 0);
+    for (gsize i = 0; i < g_variant_n_children(objects); i++) {
+        const char *path;
+        g_autoptr(GVariant) one = g_variant_get_child_value(objects, i);
+        g_variant_get_child(one, 0, "&o", &path);
+        if (g_str_has_prefix(path, prefix))
+            g_strv_builder_add(paths, path);
+    }
+    return g_strv_builder_end(paths);
+}
+
 static gboolean job_over(struct e2e *e, void *job)
 {
     g_autofree char *state = e2e_get_string(e, job, "Job", "State");
@@ -108,8 +126,7 @@ void soak_watch(struct e2e *e, const struct shim_control *shim, struct soak_figu
         ret->commands = rows(db, "command");
     }
     sqlite3_close(db);
-    g_autoptr(GVariant) all =
-        e2e_call(e, "/org/mefclient1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, NULL);
-    g_autoptr(GVariant) objects = all ? g_variant_get_child_value(all, 0) : NULL;
-    ret->shown = objects ? (unsigned)g_variant_n_children(objects) : 0;
+    g_auto(GStrv) shown = soak_objects(e, "/org/mefclient1/");
+    for (char **one = shown; *one; one++)
+        ret->shown += !g_str_has_prefix(*one, "/org/mefclient1/job/"); /* they go by time */
 }

@@ -14,12 +14,14 @@ struct soak_figures {
     unsigned objects;      /* in the token */
     unsigned owners;       /* rows of token_object */
     unsigned commands;     /* rows of the command journal */
-    unsigned shown;        /* objects on the bus */
+    unsigned shown;        /* objects on the bus, jobs aside */
 };
 
 /* The control block of the module that the agent will load by e->token.module; belongs before
  * e2e_configure(). */
 struct shim_control *soak_shim(struct e2e *e);
+/* Paths of the objects on the bus that begin so; g_strfreev. */
+char **soak_objects(struct e2e *e, const char *prefix);
 /* The cheap ones only: memory, descriptors, threads, sessions. */
 void soak_watch_process(struct e2e *e, const struct shim_control *shim, struct soak_figures *ret);
 void soak_watch(struct e2e *e, const struct shim_control *shim, struct soak_figures *ret);
