@@ -142,7 +142,8 @@ static int vault_list_keys(void *ctx, const char *owner, struct key_list *ret, s
     GHashTableIter i;
     void *name, *value;
 
-    g_assert_cmpstr(owner, ==, WORLD_NODE);
+    if (strcmp(owner, WORLD_NODE) != 0)
+        return 0; /* a second registration of the test has no keys */
     if (w->list_error)
         return mef_fail(reterr, MEF_ERROR_FAILED, "scripted store failure");
     g_hash_table_iter_init(&i, w->rows);
