@@ -30,6 +30,10 @@ struct provider_key {
     bool has_point;
 };
 
+/* A failure whose sentence OpenSSL would keep to itself: into the journal, unless a change of the state has
+ * told it already. */
+void token_tell_failure(struct token *token, const struct mef_error *why);
+
 /* Counts one more live key at its token. */
 void provider_token_hold(struct token *token);
 struct provider_key *provider_key_ref(struct provider_key *k);

@@ -188,6 +188,7 @@ static int sign(void *ctx, unsigned char *sig, size_t *sig_len, size_t room, con
         return 0;
     }
     if (token_sign_p256(s->key->token, s->key->id, s->key->id_len, digest, digest_len, rs, &e) < 0) {
+        token_tell_failure(s->key->token, &e);
         ERR_raise_data(ERR_LIB_PROV, PROV_R_FAILED_TO_SIGN, "%s", e.text);
         return 0;
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pkcs11/ckr.h"
+#include "pkcs11/provider-internal.h"
 #include "plugin/base/str.h"
 
 static const char *const state_names[TOKEN_STATE_MAX_] = {
@@ -130,6 +131,14 @@ void token_set_state_as(struct token *t, enum token_state s, const struct mef_er
     } else if (s == TOKEN_PRESENT) {
         event_emit(&t->sink, &e, "token '%s' can be used", t->name);
     } /* closed on request: nobody needs to hear of it */
+}
+
+void token_tell_failure(struct token *t, const struct mef_error *why)
+{
+    const struct event e = {.id = EVENT_TOKEN_FAILED, .token = t->name, .error = mef_error_name(why->word)};
+
+    if (token_state(t) == TOKEN_PRESENT || token_state(t) == TOKEN_FULL)
+        event_emit(&t->sink, &e, "%s", why->text);
 }
 
 void token_drop_session(struct token *t)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,6 +40,7 @@ struct token_thread {
     /* Of the thread alone. */
     enum token_state seen, told;
     bool told_any;
+    char told_why[MEF_ERROR_TEXT_MAX]; /* the reason changes, too: it says what to do */
 };
 
 struct report {
@@ -259,14 +261,18 @@ static void send_state(struct token_thread *t, enum token_state state, const str
 {
     struct report *r = calloc(1, sizeof *r);
 
-    if (t->told_any && t->told == state) {
+    bool news = !t->told_any || t->told != state;
+
+    if (!news && streq(t->told_why, why->text)) {
         free(r);
         return;
     }
     t->told = state;
     t->told_any = true;
+    (void)snprintf(t->told_why, sizeof t->told_why, "%s", why->text);
     /* The listing first: who acts on the state finds the certificates there. */
-    send_listing(t, false);
+    if (news)
+        send_listing(t, false);
     if (r) {
         r->t = t;
         r->state = state;

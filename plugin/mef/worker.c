@@ -293,9 +293,13 @@ static void settle(struct client *c, enum outcome o)
         if (why.word == MEF_ERROR_SERVER_UNREACHABLE || why.word == MEF_ERROR_TIMED_OUT)
             tell_attention(c, ATTENTION_UNREACHABLE, why.text);
         put_off(c, OUT_RETRY);
-        /* A token that is not there needs a person; the job does not wait for that. */
-        if (why.word >= MEF_ERROR_TOKEN_UNAVAILABLE && why.word <= MEF_ERROR_TOKEN_FULL)
+        /* A token that is not there needs a person; the job does not wait for that, but what it asked for is
+         * made up for. */
+        if (why.word >= MEF_ERROR_TOKEN_UNAVAILABLE && why.word <= MEF_ERROR_TOKEN_FULL) {
+            if (c->job.proc == MEF_PROC_POLL)
+                poll_timer_start(c, 0);
             finish_job(c, &why);
+        }
         refuse_queued(c);
         break;
     case OUT_FATAL:

@@ -167,7 +167,7 @@ static struct holding look(struct token_cells *c, sqlite3 *db)
 
 struct order {
     struct token_cells *c;
-    gboolean enrolled;
+    unsigned pairs;
     char *why;
 };
 
@@ -181,7 +181,7 @@ static gboolean in_order(struct e2e *e, void *data)
     gboolean open = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
                     sqlite3_busy_timeout(db, 2000) == SQLITE_OK;
     struct holding h = look(o->c, db);
-    unsigned n = o->enrolled ? 1 : 0;
+    unsigned n = o->pairs;
     g_clear_pointer(&o->why, g_free);
     if (!open)
         o->why = g_strdup("state.db cannot be read");
@@ -194,7 +194,7 @@ static gboolean in_order(struct e2e *e, void *data)
                                  h.private_keys, h.public_keys, h.certificates, h.cas);
     else if (rows(db, "state<>4") != 0)
         o->why = g_strdup_printf("%d records are half done", rows(db, "state<>4"));
-    else if (!o->enrolled && rows(db, "1") != 0)
+    else if (!o->pairs && rows(db, "1") != 0)
         o->why = g_strdup_printf("%d records of nothing", rows(db, "1"));
     else if (strcmp(state, "present") != 0)
         o->why = g_strdup_printf("the token is %s", state);
@@ -204,9 +204,9 @@ static gboolean in_order(struct e2e *e, void *data)
     return o->why == NULL;
 }
 
-char *token_cells_order(struct token_cells *c, gboolean enrolled)
+char *token_cells_order(struct token_cells *c, unsigned pairs)
 {
-    struct order o = {c, enrolled, NULL};
+    struct order o = {c, pairs, NULL};
     if (e2e_try(&c->e, in_order, &o, ORDER_S))
         return NULL;
     return o.why ? o.why : g_strdup("the agent has ended");
@@ -262,20 +262,38 @@ static gboolean has_ended(struct e2e *e, void *data)
     return *state == '\0' && live_at_mef(c) == 0;
 }
 
+gboolean token_cells_gone(struct token_cells *c)
+{
+    return e2e_try(&c->e, has_ended, c, REST_S);
+}
+
 gboolean token_cells_delete(struct token_cells *c)
 {
-    return token_cells_call(c, NODE_PATH, "Node", "Delete") && e2e_try(&c->e, has_ended, c, REST_S);
+    return token_cells_call(c, NODE_PATH, "Node", "Delete") && token_cells_gone(c);
 }
 
 /* ---- one cell ----------------------------------------------------------------------------------------- */
 
-static void lay(struct token_cells *c, const struct token_fault *f)
+void token_cells_lay(struct token_cells *c, const struct token_fault *f)
 {
     atomic_store(&c->shim->total, 0);
     atomic_store(&c->shim->total_of, f->of);
     atomic_store(&c->shim->total_hit, 0);
     atomic_store(&c->shim->total_with, f->rv);
     atomic_store(&c->shim->total_at, f->at);
+}
+
+void token_cells_remove(struct token_cells *c)
+{
+    atomic_store(&c->shim->removed, true);
+    atomic_fetch_add(&c->shim->epoch, 1);
+}
+
+void token_cells_return(struct token_cells *c)
+{
+    atomic_store(&c->shim->trip_at, 0);
+    atomic_fetch_add(&c->shim->slot_shift, 5);
+    atomic_store(&c->shim->removed, false);
 }
 
 static void complain(GString *why, gboolean bad, const char *text)
@@ -320,9 +338,9 @@ gboolean token_cells_run(struct token_cells *c, const struct token_fault *f, uns
     json_int_t before = requests(c);
     char *wrong;
 
-    lay(c, f);
+    token_cells_lay(c, f);
     enrol(c, story, why);
-    if (c->e.agent && (wrong = token_cells_order(c, TRUE)) != NULL) {
+    if (c->e.agent && (wrong = token_cells_order(c, 1)) != NULL) {
         complain(why, TRUE, wrong);
         g_free(wrong);
     }
@@ -330,7 +348,7 @@ gboolean token_cells_run(struct token_cells *c, const struct token_fault *f, uns
     if (c->e.agent) {
         gboolean gone = token_cells_delete(c);
         complain(why, !gone, "the deletion did not end");
-        wrong = gone ? token_cells_order(c, FALSE) : NULL;
+        wrong = gone ? token_cells_order(c, 0) : NULL;
         complain(why, wrong != NULL, wrong ? wrong : "");
         g_free(wrong);
     }

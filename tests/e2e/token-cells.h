@@ -40,16 +40,21 @@ const char *token_cells_ckr(CK_RV rv);
 /* ---- the steps, for stories of their own ---- */
 
 void token_cells_add(struct token_cells *c);
+void token_cells_lay(struct token_cells *c, const struct token_fault *f);
+/* The token goes with all its sessions, and comes back under another slot number. */
+void token_cells_remove(struct token_cells *c);
+void token_cells_return(struct token_cells *c);
 /* Calls a method that gives a job; its path in c->job. FALSE: refused. */
 gboolean token_cells_call(struct token_cells *c, const char *path, const char *interface, const char *method);
 /* Waits until the exchange has come to rest: registered, NextPoll set, and so many reports recorded at the
  * MEF since token_cells_add(). Their last status, 0: not reached. */
 int token_cells_rest(struct token_cells *c, unsigned reports, unsigned seconds);
-/* Waits until token, store and bus agree: what is in the token has an owner, nothing is half done, one pair
- * with its certificate when `enrolled`, none otherwise; the token is `present` and nothing needs attention.
- * NULL, or what is wrong (g_free). */
-char *token_cells_order(struct token_cells *c, gboolean enrolled);
-/* Node.Delete, until object and registration at the MEF are gone. */
+/* Waits until token, store and bus agree: what is in the token has an owner, nothing is half done, so many
+ * pairs with their certificates, CA certificates if there are any; the token is `present` and nothing needs
+ * attention. NULL, or what is wrong (g_free). */
+char *token_cells_order(struct token_cells *c, unsigned pairs);
+/* Waits until object and registration at the MEF are gone; with Node.Delete first. */
+gboolean token_cells_gone(struct token_cells *c);
 gboolean token_cells_delete(struct token_cells *c);
 /* Texts of Manager.NeedsAttention, joined (g_free). */
 char *token_cells_attention(struct token_cells *c);

@@ -12,3 +12,9 @@ tests_e2e_token_matrix_LDADD = libtesttokencells.la $(E2E_LDADD) $(SQLITE_LIBS)
 # The token fails once, at each PKCS#11 call of a whole exchange.
 token-matrix: tests/e2e/token-matrix $(e2e_parts) tests/token/shim-module.la
 	@$(AM_TESTS_ENVIRONMENT) MEF_TEST_TIMEOUT=7200 $(SHELL) $(top_srcdir)/tests/lib/run-test tests/e2e/token-matrix
+
+check_PROGRAMS += tests/e2e/test-token-faults
+tests_e2e_test_token_faults_SOURCES = tests/e2e/test-token-faults.c
+tests_e2e_test_token_faults_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS)
+tests_e2e_test_token_faults_LDADD = libtesttokencells.la $(E2E_LDADD) $(SQLITE_LIBS)
+EXTRA_tests_e2e_test_token_faults_DEPENDENCIES = $(e2e_parts) tests/token/shim-module.la

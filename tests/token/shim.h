@@ -59,12 +59,11 @@ struct shim_control {
 
     /* What is so until it is taken back. */
     atomic_int trip_at;      /* 1 + enum shim_function before whose next call the token is removed */
-    atomic_uint delay_ms;    /* each delay_in call takes so long */
-    atomic_int delay_in;     /* enum shim_function */
+    atomic_int hold_in;      /* 1 + enum shim_function: such calls do not return while it is so */
+    atomic_uint held;        /* calls that are held now */
     atomic_bool no_create;   /* the token is full: CKR_DEVICE_MEMORY for what makes an object */
     atomic_bool no_write;    /* CKR_TOKEN_WRITE_PROTECTED for what makes or deletes one */
     atomic_ulong slot_shift; /* added to the numbers of the slots */
-    atomic_uint inside;      /* calls that are in the module now */
     atomic_int sessions;     /* open in the module now */
     atomic_ulong heap;       /* octets in use in the whole process, at the last C_FindObjectsInit */
 };
