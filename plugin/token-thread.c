@@ -38,6 +38,11 @@ struct token_thread {
     bool stop, rescan, ended, woken;
     pthread_t self; /* as the thread sees itself, before any other uses the token */
     /* Of the thread alone. */
+    struct shown { /* certificates of the last listing: the same fingerprint needs no reading again */
+        uint8_t sha256[32];
+        struct der cert;
+    } * shown;
+    size_t n_shown;
     enum token_state seen, told;
     bool told_any;
     char told_why[MEF_ERROR_TEXT_MAX]; /* the reason changes, too: it says what to do */
@@ -192,12 +197,54 @@ static void cut(struct token_listing *l, size_t n)
     }
 }
 
+static struct der der_dup(const struct der *d)
+{
+    struct der copy = {malloc(d->len), d->len};
+
+    if (copy.data)
+        memcpy(copy.data, d->data, d->len);
+    return copy;
+}
+
+static bool shown_before(struct token_thread *t, struct listed *c)
+{
+    for (size_t i = 0; i < t->n_shown; i++)
+        if (memcmp(t->shown[i].sha256, c->sha256, sizeof c->sha256) == 0) {
+            c->cert = der_dup(&t->shown[i].cert);
+            return c->cert.data != NULL;
+        }
+    return false;
+}
+
+static void shown_clear(struct token_thread *t)
+{
+    for (size_t i = 0; i < t->n_shown; i++)
+        free(t->shown[i].cert.data);
+    free(t->shown);
+    t->shown = NULL;
+    t->n_shown = 0;
+}
+
+static void shown_keep(struct token_thread *t, const struct token_listing *l)
+{
+    shown_clear(t);
+    t->shown = calloc(l->n ? l->n : 1, sizeof *t->shown);
+    for (size_t i = 0; t->shown && i < l->n; i++) {
+        struct shown *s = &t->shown[t->n_shown];
+        if (!l->item[i].cert.data || !(s->cert = der_dup(&l->item[i].cert)).data)
+            continue;
+        memcpy(s->sha256, l->item[i].sha256, sizeof s->sha256);
+        t->n_shown++;
+    }
+}
+
 /* The certificate itself, of those that are shown. */
-static void read_cert(struct token *token, struct listed *c)
+static void read_cert(struct token_thread *t, struct listed *c)
 {
     struct cert_info info = {0};
 
-    if (c->kind == LISTED_KEY || token_find_cert(token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 ||
+    if (c->kind == LISTED_KEY ||
+        (!shown_before(t, c) && token_find_cert(t->p.token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0) ||
         cert_info_get(&c->cert, &info) < 0)
         return;
     if (info.ca && !c->has_key)
@@ -223,7 +270,8 @@ static int list(struct token_thread *t, bool fresh, struct token_listing *ret)
         qsort(g.l.item, g.l.n, sizeof *g.l.item, rank);
     cut(&g.l, r < 0 ? 0 : LISTED_MAX);
     for (size_t i = 0; i < g.l.n; i++)
-        read_cert(token, &g.l.item[i]);
+        read_cert(t, &g.l.item[i]);
+    shown_keep(t, &g.l);
     if (r < 0)
         token_listing_clear(&g.l);
     else
@@ -521,6 +569,7 @@ void token_thread_free(struct token_thread *t)
     if (!t)
         return;
     token_watch(t->p.token, NULL, NULL);
+    shown_clear(t);
     (void)pthread_cond_destroy(&t->cond);
     (void)pthread_mutex_destroy(&t->lock);
     free(t);

@@ -50,15 +50,26 @@ static struct shim_control *map_control(struct token_cells *c)
     return p;
 }
 
-void token_cells_open(struct token_cells *c)
+void token_cells_prepare(struct token_cells *c)
 {
     memset(c, 0, sizeof *c);
     e2e_up(&c->e, SCENARIO);
     c->shim = map_control(c);
-    /* token-tool has the module, too, but not the variable: it sees the token as it is. */
-    c->e.token.module = SHIM_PATH;
+}
+
+void token_cells_start(struct token_cells *c, const char *module)
+{
+    const char *own = c->e.token.module;
+    c->e.token.module = module;
     e2e_configure(&c->e, SETTINGS);
+    c->e.token.module = own; /* token-tool sees the token as it is */
     e2e_agent_start_ready(&c->e);
+}
+
+void token_cells_open(struct token_cells *c)
+{
+    token_cells_prepare(c);
+    token_cells_start(c, SHIM_PATH);
 }
 
 int token_cells_close(struct token_cells *c)

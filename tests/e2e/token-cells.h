@@ -39,6 +39,10 @@ const char *token_cells_ckr(CK_RV rv);
 
 /* ---- the steps, for stories of their own ---- */
 
+/* token_cells_open() in two parts: everything but the agent; the agent with this PKCS#11 module. */
+void token_cells_prepare(struct token_cells *c);
+void token_cells_start(struct token_cells *c, const char *module);
+
 void token_cells_add(struct token_cells *c);
 void token_cells_lay(struct token_cells *c, const struct token_fault *f);
 /* The token goes with all its sessions, and comes back under another slot number. */

@@ -18,3 +18,15 @@ tests_e2e_test_token_faults_SOURCES = tests/e2e/test-token-faults.c
 tests_e2e_test_token_faults_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS)
 tests_e2e_test_token_faults_LDADD = libtesttokencells.la $(E2E_LDADD) $(SQLITE_LIBS)
 EXTRA_tests_e2e_test_token_faults_DEPENDENCIES = $(e2e_parts) tests/token/shim-module.la
+
+check_PROGRAMS += tests/e2e/test-token-remote
+tests_e2e_test_token_remote_SOURCES = tests/e2e/test-token-remote.c
+tests_e2e_test_token_remote_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS)
+tests_e2e_test_token_remote_LDADD = libtesttokencells.la $(E2E_LDADD) $(SQLITE_LIBS)
+EXTRA_tests_e2e_test_token_remote_DEPENDENCIES = $(e2e_parts)
+
+check_PROGRAMS += tests/e2e/test-token-foreign
+tests_e2e_test_token_foreign_SOURCES = tests/e2e/test-token-foreign.c
+tests_e2e_test_token_foreign_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(OPENSSL_CFLAGS)
+tests_e2e_test_token_foreign_LDADD = libtesttokencells.la $(E2E_LDADD) $(SQLITE_LIBS)
+EXTRA_tests_e2e_test_token_foreign_DEPENDENCIES = $(e2e_parts) tests/token/shim-module.la
