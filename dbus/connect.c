@@ -192,8 +192,9 @@ void bus_lost(struct bus *b, const char *why)
 static void name_refused(struct bus *b, const char *why)
 {
     b->phase = PHASE_NAMING;
-    if (!b->told_lost) {
-        b->told_lost = true;
+    if (!b->told_taken) { /* also after a loss was told: then it is another matter that a person must look at
+                           */
+        b->told_lost = b->told_taken = true;
         tell(b, EVENT_BUS_LOST, "is not ours, asking again until it is", NULL, why);
     }
     retry_later(b);
@@ -226,7 +227,7 @@ static void on_name(void *ctx, DBusMessage *reply)
         return name_refused(b, "somebody else owns it");
     b->phase = PHASE_UP;
     b->backoff = 0;
-    b->told_lost = false;
+    b->told_lost = b->told_taken = false;
     tell(b, EVENT_BUS_CONNECTED, "is ours, as ", bus_unique_name(b), NULL);
     tell_state(b);
 }
@@ -456,7 +457,7 @@ void bus_stop(struct bus *b)
     b->backoff = 0;
     b->hello_wait = HELLO_WAIT;
     tell_state(b);
-    b->told_lost = false;
+    b->told_lost = b->told_taken = false;
 }
 
 void bus_free(struct bus *b)

@@ -113,7 +113,7 @@ struct bus {
     void (*on_state)(void *ctx, bool connected);
 
     enum bus_phase phase;
-    bool told_up, told_lost; /* what on_state and the journal know */
+    bool told_up, told_lost, told_taken; /* what on_state and the journal know */
     uint64_t generation;
     DBusConnection *c;
     struct glue *glue;

@@ -184,6 +184,8 @@ static void test_name_taken(void)
     bus_fixture_settle(&s.fixture, 200);
     g_assert_cmpuint(s.up, ==, 1);
     g_assert_nonnull(bus_unique_name(s.bus));
+    g_assert_cmpuint(events_with(&s, "BUS_LOST"), ==, 2); /* the loss, and who has the name: once each */
+    g_assert_true(service_saw(&s, "somebody else"));
     g_variant_unref(bus_fixture_call(&s.fixture, thief, bus_unique_name(s.bus), TEST_PATH, TEST_IFACE, "Echo",
                                      g_variant_new("(sa{sv})", "x", NULL), NULL));
     g_assert_cmpuint(own(thief, "ReleaseName", g_variant_new("(s)", BUS_NAME)), ==, 1);
