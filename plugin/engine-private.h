@@ -91,8 +91,9 @@ struct engine {
 const char *engine_state_word(enum engine_state s); /* of Manager.State */
 extern const struct clock_port engine_clock;
 void engine_update_state(struct engine *e);
-/* Who asks for a change that a person can see in NeedsAttention; text NULL settles it. */
-void engine_attention(struct engine *e, const char *node, const char *reason, const char *text);
+/* Who asks for a change that a person can see in NeedsAttention; `reason` is a word of base/attention.def,
+ * `what` a sentence. NULL settles it. */
+void engine_attention(struct engine *e, const char *node, const char *reason, const char *what);
 /* A new transaction id of 16 hex digits. */
 void engine_transaction_id(struct engine *e, char ret[17]);
 
@@ -107,7 +108,7 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
                           struct mef_error *reterr);
 int registrations_bury(struct sql *sql, const struct burial *b, struct mef_error *reterr); /* store thread */
 void burial_free(struct burial *b);
-void registrations_token_back(struct engine *e);                    /* what waits for it goes now */
+void registrations_token_back(struct engine *e);             /* what waits for it goes now */
 void registrations_stop(struct engine *e);                   /* fires the cancels */
 int registrations_join(struct engine *e, uint64_t deadline); /* -ETIMEDOUT: one hangs */
 void registrations_free(struct engine *e);

@@ -98,10 +98,35 @@ void engine_update_state(struct engine *e)
     }
 }
 
-void engine_attention(struct engine *e, const char *node, const char *reason, const char *text)
+/* What has happened, and behind it what to do next; malloc'ed. */
+static char *attention_text(const char *reason, const char *what)
 {
+    static const struct {
+        const char *word, *next;
+    } table[] = {
+#define X(id, word, next) {(word), (next)},
+#include "plugin/base/attention.def"
+#undef X
+    };
+    size_t len = strlen(what), i = 0;
+    char *text = NULL;
+
+    while (i < ELEMENTS(table) && !streq(table[i].word, reason))
+        i++;
+    if (i == ELEMENTS(table))
+        return strdup(what);
+    while (len > 0 && what[len - 1] == '.')
+        len--;
+    return asprintf(&text, "%.*s. %s", (int)len, what, table[i].next) < 0 ? NULL : text;
+}
+
+void engine_attention(struct engine *e, const char *node, const char *reason, const char *what)
+{
+    _cleanup_(freep) char *text = what ? attention_text(reason, what) : NULL;
     struct attention **at = &e->attention;
 
+    if (what && !text)
+        return;
     node = node ? node : "";
     while (*at && !(streq((*at)->node, node) && streq((*at)->reason, reason)))
         at = &(*at)->next;
@@ -122,13 +147,11 @@ void engine_attention(struct engine *e, const char *node, const char *reason, co
         free(a);
     } else {
         struct attention *fresh = a ? a : calloc(1, sizeof *fresh);
-        char *copy = strdup(text);
         if (fresh && !a) {
             fresh->node = strdup(node);
             fresh->reason = strdup(reason);
         }
-        if (!fresh || !copy || !fresh->node || !fresh->reason) {
-            free(copy);
+        if (!fresh || !fresh->node || !fresh->reason) {
             if (!a && fresh) {
                 free(fresh->node);
                 free(fresh->reason);
@@ -136,11 +159,11 @@ void engine_attention(struct engine *e, const char *node, const char *reason, co
             }
             return;
         }
+        event_emit(sink, &ev, "%s: %s", reason, text);
         free(fresh->text);
-        fresh->text = copy;
+        fresh->text = TAKE_PTR(text);
         if (!a)
             *at = fresh;
-        event_emit(sink, &ev, "%s: %s", reason, text);
     }
     if (e->manager) {
         bus_changed(e->manager, manager_interface.name, "NeedsAttention");

@@ -473,6 +473,8 @@ static void end_registration(struct engine *e, const char *node, enum mef_proced
     struct mef_error err = {0};
 
     CRASH_POINT(END_TOMBSTONE);
+    if (!r) /* it could not be made */
+        engine_attention(e, node, "registration-failed", NULL);
     if (!r || r->ending) {
         if (job)
             job_finish(e->jobs, job, JOB_DONE, NULL);

@@ -8,7 +8,7 @@ libbase_la_SOURCES = \
 	plugin/base/crash.c plugin/base/crash.h plugin/base/crash-points.def \
 	plugin/base/doze.c plugin/base/doze.h \
 	plugin/base/err.c plugin/base/err.h \
-	plugin/base/event.c plugin/base/event.h plugin/base/events.def \
+	plugin/base/event.c plugin/base/event.h plugin/base/events.def plugin/base/attention.def \
 	plugin/base/json-scan.c plugin/base/json-scan.h \
 	plugin/base/limits.h \
 	plugin/base/ports.c plugin/base/ports.h \

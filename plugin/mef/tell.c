@@ -6,17 +6,9 @@
 #include "plugin/mef/worker.h"
 
 static const char *const reasons[ATTENTION_MAX_] = {
-    [ATTENTION_REGISTRATION_FAILED] = "registration-failed",
-    [ATTENTION_UNREACHABLE] = "mef-unreachable",
-    [ATTENTION_REFUSED] = "mef-refused",
-    [ATTENTION_CERTIFICATE_REFUSED] = "certificate-refused",
-    [ATTENTION_REPORT_PENDING] = "report-pending",
-    [ATTENTION_CERTIFICATE_EXPIRING] = "certificate-expiring",
-    [ATTENTION_CLOCK_WRONG] = "clock-wrong",
-    [ATTENTION_STORE_FAILED] = "store-failed",
-    [ATTENTION_CONFIGURATION_EXPIRED] = "configuration-expired",
-    [ATTENTION_DEREGISTRATION_PENDING] = "deregistration-pending",
-    [ATTENTION_KEY_RENEWAL] = "key-renewal-failed",
+#define X(id, word, next) [ATTENTION_##id] = (word),
+#include "plugin/base/attention.def"
+#undef X
 };
 
 void new_transaction(struct client *c)

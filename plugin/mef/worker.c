@@ -496,18 +496,20 @@ static void expire(struct client *c)
                 tell_attention(c, ATTENTION_REGISTRATION_FAILED, NULL);
             return;
         }
-    }
-    if (c->r.state == REG_EXPIRED || c->r.state == REG_NEW)
-        return;
-    if (configuration_expired(c)) {
+    } else if (!c->attention[ATTENTION_CONFIGURATION_EXPIRED]) {
+        /* Also one that was past from the start, and after a restart: or nobody knows why nothing happens. */
         (void)fail(c, OUT_OK, MEF_ERROR_NOT_REGISTERED, "'expirationTime' of node '%s' has passed.",
                    c->cfg.node);
         tell_attention(c, ATTENTION_CONFIGURATION_EXPIRED, c->error.text);
-    } else if (c->r.state == REG_REGISTERED && over)
+    }
+    if (c->r.state == REG_EXPIRED || c->r.state == REG_NEW)
+        return;
+    if (!configuration_expired(c)) {
+        if (c->r.state != REG_REGISTERED || !over)
+            return;
         tell_event(c, EVENT_REGISTRATION_LOST, NULL, "The registration of '%s' at '%s' has expired.",
                    c->cfg.node, c->cfg.fqdn);
-    else
-        return;
+    }
     c->r.state = REG_EXPIRED;
     (void)save_registration(c);
 }

@@ -128,17 +128,9 @@ struct client {
 
 /* tell.c: observer and events. */
 enum attention_reason {
-    ATTENTION_REGISTRATION_FAILED,
-    ATTENTION_UNREACHABLE,
-    ATTENTION_REFUSED,
-    ATTENTION_CERTIFICATE_REFUSED,
-    ATTENTION_REPORT_PENDING,
-    ATTENTION_CERTIFICATE_EXPIRING,
-    ATTENTION_CLOCK_WRONG,
-    ATTENTION_STORE_FAILED,
-    ATTENTION_CONFIGURATION_EXPIRED,
-    ATTENTION_DEREGISTRATION_PENDING,
-    ATTENTION_KEY_RENEWAL,
+#define X(id, word, next) ATTENTION_##id,
+#include "plugin/base/attention.def"
+#undef X
     ATTENTION_MAX_,
 };
 void tell_event(struct client *c, enum event_id id, const struct cmd_record *cmd, const char *format, ...)

@@ -64,6 +64,30 @@ static void check_attributes(void)
     }
 }
 
+/* The reasons of Manager.Attention are one list, and the man page has all of it. */
+static void check_attention(void)
+{
+    static const struct {
+        const char *word, *next;
+    } table[] = {
+#define X(id, word, next) {(word), (next)},
+#include "plugin/base/attention.def"
+#undef X
+    };
+    g_autofree char *path = g_build_filename(g_getenv("TOP_SRCDIR"), "man/org.mefclient1.5", NULL),
+                    *man = NULL;
+    g_assert_true(g_file_get_contents(path, &man, NULL, NULL));
+    const char *section = strstr(man, "\n.SH ATTENTION\n");
+    g_assert_nonnull(section);
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        g_autofree char *entry = g_strdup_printf("\n.TP\n.B %s\n%s\n", table[i].word, table[i].next);
+        g_auto(GStrv) parts = g_strsplit(entry, "-", -1);
+        g_autofree char *escaped = g_strjoinv("\\-", parts);
+        if (!strstr(section, escaped))
+            g_error("man/org.mefclient1.5 does not have '%s' as attention.def has it", table[i].word);
+    }
+}
+
 static char *signature_of(GDBusArgInfo **args)
 {
     GString *s = g_string_new(NULL);
@@ -152,6 +176,7 @@ int main(int argc, char **argv)
     g_test_add_func("/root/interfaces/tables-whole", check_tables);
     g_test_add_func("/root/interfaces/changes-need-an-action", check_actions);
     g_test_add_func("/root/interfaces/each-attribute-has-a-property", check_attributes);
+    g_test_add_func("/root/interfaces/attention-in-the-man-page", check_attention);
     g_test_add_func("/root/interfaces/DC-02/xml-says-the-same", check_xml);
     return g_test_run();
 }
