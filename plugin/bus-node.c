@@ -108,8 +108,7 @@ static int get_node(void *object, const struct bus_property *p, struct bus_write
         bus_write_u(w, mo_type_info(mo_node_type(n))->definition);
         break;
     case NODE_PARENT: {
-        const uint64_t *ids = mo_node_parents(b->e->tree, n, &count);
-        const struct mo_node *parent = count ? mo_tree_by_id(b->e->tree, ids[0]) : NULL;
+        const struct mo_node *parent = mo_tree_by_id(b->e->tree, mo_node_parent_after(b->e->tree, n, 0));
         _cleanup_(freep) char *path = parent ? node_bus_path(parent) : NULL;
         bus_write_o(w, path ? path : "/");
         break;

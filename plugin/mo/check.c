@@ -112,68 +112,62 @@ static int check_links(const struct mo_set *s, const struct mo_node *n, struct m
     return 0;
 }
 
-/* Longest chain of links below each node; 0 = not known, else 1 + links; `open` marks the nodes on the way.
- */
+/* Longest chain of links below (or above) a node, in links, as far as it has been looked at. */
 struct walk {
     const struct mo_set *set;
-    uint8_t *height;
-    bool *open;
+    struct trie *below, *above; /* id -> links */
+    uint64_t way[LIMIT_LINK_DEPTH + 1];
 };
 
-static size_t index_of(const struct mo_set *s, uint64_t id)
-{
-    size_t lo = 0, hi = s->n;
+static const struct trie_values plain = {NULL, NULL};
 
-    while (lo + 1 < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (s->nodes[mid]->id <= id)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
+static int too_deep(const struct mo_node *n, struct mef_error *reterr)
+{
+    return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%s '%s': it stands deeper than %u links",
+                    mo_type_info(n->type)->name, n->name, LIMIT_LINK_DEPTH);
 }
 
-static int walk_from(struct walk *w, size_t at, unsigned depth, struct mef_error *reterr)
+/* Links below `n`, to which `depth` links led; no chain may close or become too long. */
+static int walk_down(struct walk *w, const struct mo_node *n, unsigned depth, uint64_t *ret,
+                     struct mef_error *reterr)
 {
-    const struct mo_node *n = w->set->nodes[at];
-    unsigned height = 1;
+    uint64_t most = 0;
 
-    if (w->open[at])
-        return bad(n, reterr, "its links close a cycle");
-    if (depth + (w->height[at] ? w->height[at] - 1u : 0) > LIMIT_LINK_DEPTH)
-        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%s '%s': it stands deeper than %u links",
-                        mo_type_info(n->type)->name, n->name, LIMIT_LINK_DEPTH);
-    if (w->height[at])
-        return 0;
-    w->open[at] = true;
+    for (unsigned i = 0; i < depth && i <= LIMIT_LINK_DEPTH; i++)
+        if (w->way[i] == n->id)
+            return bad(n, reterr, "its links close a cycle");
+    if (trie_get(w->below, n->id, ret))
+        return depth + *ret > LIMIT_LINK_DEPTH ? too_deep(n, reterr) : 0;
+    if (depth > LIMIT_LINK_DEPTH)
+        return too_deep(n, reterr);
+    w->way[depth] = n->id;
     for (size_t i = 0; i < n->n_links; i++) {
-        size_t child = index_of(w->set, n->links[i]);
-        int r = walk_from(w, child, depth + 1, reterr);
+        uint64_t links;
+        int r = walk_down(w, mo_set_by_id(w->set, n->links[i]), depth + 1, &links, reterr);
         if (r < 0)
             return r;
-        if (w->height[child] + 1u > height)
-            height = w->height[child] + 1u;
+        most = links + 1 > most ? links + 1 : most;
     }
-    w->open[at] = false;
-    w->height[at] = (uint8_t)height;
-    return 0;
+    *ret = most;
+    return trie_put(&w->below, &plain, n->id, most) < 0 ? mo_no_memory(reterr) : 0;
 }
 
-static int check_graph(const struct mo_set *s, struct mef_error *reterr)
+/* Links above a node. There is no cycle any more. */
+static int walk_up(struct walk *w, uint64_t id, uint64_t *ret, struct mef_error *reterr)
 {
-    _cleanup_(freep) uint8_t *height = calloc(s->n + 1, sizeof *height);
-    _cleanup_(freep) bool *open = calloc(s->n + 1, sizeof *open);
-    struct walk w = {s, height, open};
+    uint64_t most = 0;
 
-    if (!height || !open)
-        return mo_no_memory(reterr);
-    for (size_t i = 0; i < s->n; i++) {
-        int r = walk_from(&w, i, 0, reterr);
+    if (trie_get(w->above, id, ret))
+        return 0;
+    for (uint64_t parent = 0; (parent = mo_set_parent_after(w->set, id, parent));) {
+        uint64_t links;
+        int r = walk_up(w, parent, &links, reterr);
         if (r < 0)
             return r;
+        most = links + 1 > most ? links + 1 : most;
     }
-    return 0;
+    *ret = most;
+    return trie_put(&w->above, &plain, id, most) < 0 ? mo_no_memory(reterr) : 0;
 }
 
 /* ---- the tree
@@ -185,12 +179,11 @@ static bool same_identity(const struct mo_node *a, const struct mo_node *b)
            mo_value_equal(a->attrs[MO_ADMIN_FQDN], b->attrs[MO_ADMIN_FQDN]);
 }
 
+/* `a` was there before `b`. */
 static int check_unique(const struct mo_node *a, const struct mo_node *b, struct mef_error *reterr)
 {
     const struct mo_type_info *type = mo_type_info(a->type);
 
-    if (a->type != b->type)
-        return 0;
     if (streq(a->name, b->name))
         return mef_fail(reterr, MEF_ERROR_ALREADY_EXISTS, "there is a %s '%s' already", type->name, a->name);
     if (a->iid == b->iid)
@@ -204,31 +197,104 @@ static int check_unique(const struct mo_node *a, const struct mo_node *b, struct
     return 0;
 }
 
-int mo_check_set(const struct mo_set *s, struct mef_error *reterr)
+static int check_others(const struct mo_set *s, const struct mo_node *n, struct mef_error *reterr)
 {
-    size_t total = 0;
+    const struct mo_node *other = mo_set_same_name(s, n);
+
+    if (!other)
+        other = mo_set_same_alias(s, n);
+    if (!other)
+        other = mo_set_same_identity(s, n);
+    if (!other)
+        return 0;
+    return other->id < n->id ? check_unique(other, n, reterr) : check_unique(n, other, reterr);
+}
+
+struct check {
+    struct mo_set *set;
+    struct walk walk;
+    struct mef_error *err;
+};
+
+static struct mo_node *node_of(uint64_t value)
+{
+    return (struct mo_node *)(uintptr_t)value;
+}
+
+static bool same_links(const struct mo_node *a, const struct mo_node *b)
+{
+    return a->n_links == b->n_links &&
+           (a->n_links == 0 || memcmp(a->links, b->links, a->n_links * sizeof *a->links) == 0);
+}
+
+/* One node that differs; those that are gone have taken the links to them along. */
+static int check_one(void *ctx, const struct trie_entry *e)
+{
+    struct check *c = ctx;
+    const struct mo_node *old = e->in_a ? node_of(e->a) : NULL;
+    struct mo_node *n = e->in_b ? node_of(e->b) : NULL;
     int r = 0;
 
-    if (s->n > LIMIT_NODES)
+    if (old)
+        c->set->octets -= old->size;
+    if (!n)
+        return 0;
+    r = mo_check_node(n, c->err);
+    if (r == 0)
+        r = check_links(c->set, n, c->err);
+    if (r == 0)
+        r = check_others(c->set, n, c->err);
+    if (r == 0 && n->size == 0 && mo_node_measure(n) < 0)
+        r = mo_no_memory(c->err);
+    c->set->octets += n->size;
+    return r;
+}
+
+/* The chains through a node whose links differ: first that none closes, then how long they are. */
+static int check_chain_below(void *ctx, const struct trie_entry *e)
+{
+    struct check *c = ctx;
+    uint64_t links;
+
+    if (!e->in_b || (e->in_a && same_links(node_of(e->a), node_of(e->b))))
+        return 0;
+    return walk_down(&c->walk, node_of(e->b), 0, &links, c->err);
+}
+
+static int check_chain_above(void *ctx, const struct trie_entry *e)
+{
+    struct check *c = ctx;
+    uint64_t below, above;
+
+    if (!e->in_b || !trie_get(c->walk.below, e->key, &below))
+        return 0;
+    int r = walk_up(&c->walk, e->key, &above, c->err);
+    return r == 0 && above + below > LIMIT_LINK_DEPTH ? too_deep(node_of(e->b), c->err) : r;
+}
+
+int mo_check_set(const struct mo_tree *tree, const struct mo_set *before, struct mo_set *s,
+                 struct mef_error *reterr)
+{
+    const struct trie *old = before ? before->nodes : NULL;
+    struct check c = {.set = s, .walk = {.set = s}, .err = reterr};
+
+    if (s->n > mo_limit(tree, LIMIT_NODES))
         return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
-                        "the tree would have %zu nodes, at most %u are allowed", s->n, LIMIT_NODES);
-    for (size_t i = 0; i < s->n; i++) {
-        struct mo_node *n = s->nodes[i];
-        r = mo_check_node(n, reterr);
-        if (r == 0)
-            r = check_links(s, n, reterr);
-        for (size_t k = 0; r == 0 && k < i; k++)
-            r = check_unique(s->nodes[k], n, reterr);
-        if (r < 0)
-            return r;
-        if (n->size == 0 && mo_node_measure(n) < 0)
-            return mo_no_memory(reterr);
-        total += n->size;
-    }
-    if (total > LIMIT_IMPORT)
-        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
-                        "the tree would take %zu octets, at most %u are allowed", total, LIMIT_IMPORT);
-    return check_graph(s, reterr);
+                        "the tree would have %zu nodes, at most %zu are allowed", s->n,
+                        mo_limit(tree, LIMIT_NODES));
+    s->octets = before ? before->octets : 0;
+    int r = trie_compare(old, s->nodes, check_one, &c);
+    if (r == 0 && s->octets > mo_limit(tree, LIMIT_IMPORT))
+        r = mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
+                     "the tree would take %zu octets, at most %zu are allowed", s->octets,
+                     mo_limit(tree, LIMIT_IMPORT));
+    if (r == 0)
+        r = trie_compare(old, s->nodes, check_chain_below, &c);
+    if (r == 0)
+        r = trie_compare(old, s->nodes, check_chain_above, &c);
+    trie_free(c.walk.below);
+    trie_free(c.walk.above);
+    return r;
 }
 
 /* ---- who may (4.4)
@@ -240,16 +306,21 @@ static bool is_own(const struct mo_tx *tx, const struct mo_node *n)
            streq0(n->attrs[MO_ADMIN_FQDN]->text, tx->own_admin);
 }
 
+static bool other_registration(const struct mo_tx *tx, const struct mo_node *n)
+{
+    return n && n->type == MO_MEF_CLIENT_REG_CFG && !is_own(tx, n);
+}
+
 /* Whether a profile is tied by a link, either way, to a MEFClientRegCfg other than ours. One that is tied to
  * both counts as the other's: else a MEF could take it over by linking to it. */
 static bool tied_to_other(const struct mo_tx *tx, const struct mo_set *s, const struct mo_node *profile)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        const struct mo_node *n = s->nodes[i];
-        if (n->type == MO_MEF_CLIENT_REG_CFG && !is_own(tx, n) &&
-            (mo_node_links_to(n, profile->id) || mo_node_links_to(profile, n->id)))
+    for (size_t i = 0; i < profile->n_links; i++)
+        if (other_registration(tx, mo_set_by_id(s, profile->links[i])))
             return true;
-    }
+    for (uint64_t id = 0; (id = mo_set_parent_after(s, profile->id, id));)
+        if (other_registration(tx, mo_set_by_id(s, id)))
+            return true;
     return false;
 }
 
@@ -257,10 +328,9 @@ static bool tied_to_other(const struct mo_tx *tx, const struct mo_set *s, const 
  * stand in for the other MEF. */
 static int admit_anchor(const struct mo_tx *tx, const struct mo_node *anchor, struct mef_error *reterr)
 {
-    for (size_t i = 0; i < tx->staged.n; i++) {
-        const struct mo_node *n = tx->staged.nodes[i];
-        if (n->type == MO_AUTHENTICATION_PROFILE && mo_node_links_to(n, anchor->id) &&
-            tied_to_other(tx, &tx->staged, n))
+    for (uint64_t id = 0; (id = mo_set_parent_after(&tx->staged, anchor->id, id));) {
+        const struct mo_node *n = mo_set_by_id(&tx->staged, id);
+        if (n && n->type == MO_AUTHENTICATION_PROFILE && tied_to_other(tx, &tx->staged, n))
             return mef_fail(reterr, MEF_ERROR_NOT_AUTHORIZED,
                             "trustAnchorCred '%s': the profile '%s' of another registration than that of "
                             "this MEF uses it",

@@ -15,9 +15,9 @@
 struct difference {
     struct mo_diff diff; /* first: the handle */
     struct mo_change *changes;
-    struct mo_node **held;
-    size_t n_held;
+    size_t room, n_nodes;
     char *mef_reg;
+    struct mo_set *after; /* while it is made */
 };
 
 void mo_diff_free(struct mo_diff *diff)
@@ -26,19 +26,13 @@ void mo_diff_free(struct mo_diff *diff)
 
     if (!d)
         return;
-    for (size_t i = 0; i < d->n_held; i++)
-        mo_node_unref(d->held[i]);
-    free(d->held);
+    for (size_t i = 0; i < d->diff.n; i++) {
+        mo_node_unref((struct mo_node *)(uintptr_t)d->changes[i].before);
+        mo_node_unref((struct mo_node *)(uintptr_t)d->changes[i].after);
+    }
     free(d->changes);
     free(d->mef_reg);
     free(d);
-}
-
-static const struct mo_node *hold(struct difference *d, const struct mo_node *n)
-{
-    if (n)
-        d->held[d->n_held++] = mo_node_ref(n);
-    return n;
 }
 
 static uint64_t changed_attrs(const struct mo_node *a, const struct mo_node *b)
@@ -92,10 +86,10 @@ static enum mo_trigger trigger_of(const struct mo_change *c)
 static void find_twins(struct difference *d)
 {
     for (size_t i = 0; i < d->diff.n; i++)
-        for (size_t k = 0; k < d->diff.n; k++) {
+        for (size_t k = 0; d->changes[i].kind == MO_DELETED && k < d->diff.n; k++) {
             struct mo_change *gone = &d->changes[i], *come = &d->changes[k];
-            if (gone->kind != MO_DELETED || come->kind != MO_ADDED ||
-                gone->before->type != come->after->type || !gone->before->attrs[MO_FQDN] ||
+            if (come->kind != MO_ADDED || gone->before->type != come->after->type ||
+                !gone->before->attrs[MO_FQDN] ||
                 !mo_value_equal(gone->before->attrs[MO_FQDN], come->after->attrs[MO_FQDN]) ||
                 !mo_value_equal(gone->before->attrs[MO_ADMIN_FQDN], come->after->attrs[MO_ADMIN_FQDN]))
                 continue;
@@ -106,48 +100,109 @@ static void find_twins(struct difference *d)
         d->changes[i].trigger = trigger_of(&d->changes[i]);
 }
 
-static bool same_parents(const struct mo_parents *pa, const struct mo_set *a, const struct mo_parents *pb,
-                         const struct mo_set *b, uint64_t id)
+/* The place of a node's change, new ones at the end. */
+static int add_change(struct difference *d, const struct mo_change *c)
 {
-    size_t na, nb;
-    const uint64_t *ia = mo_parents_of(pa, a, id, &na), *ib = mo_parents_of(pb, b, id, &nb);
-
-    return na == nb && (na == 0 || memcmp(ia, ib, na * sizeof *ia) == 0);
+    if (d->diff.n == d->room) {
+        size_t room = d->room * 2 + 8;
+        struct mo_change *more = reallocarray(d->changes, room, sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        d->changes = more;
+        d->room = room;
+    }
+    d->changes[d->diff.n] = *c;
+    (void)mo_node_ref(c->before);
+    (void)mo_node_ref(c->after);
+    d->diff.n++;
+    return 0;
 }
 
-/* A node that stayed: NULL-kind when nothing about it changed. An untouched or restored node goes back to
- * being the old one, so that its time of change stays. */
-static bool compare(const struct mo_set *before, struct mo_set *after, const struct mo_parents pb[2],
-                    size_t i, struct mo_change *c)
+static struct mo_node *node_of(uint64_t value)
 {
-    const struct mo_node *old = mo_set_by_id(before, after->nodes[i]->id);
-    struct mo_node *new = after->nodes[i];
-
-    *c = (struct mo_change){.kind = old ? MO_UPDATED : MO_ADDED,
-                            .id = new->id,
-                            .before = old,
-                            .after = new,
-                            .attrs = changed_attrs(old, new)};
-    c->parents = !same_parents(&pb[0], before, &pb[1], after, new->id);
-    if (!old) {
-        c->links = new->n_links > 0;
-        return true;
-    }
-    c->links = !same_links(old, new);
-    if (!c->attrs && !c->links && same_extra(old, new)) {
-        after->nodes[i] = mo_node_ref(old);
-        mo_node_unref(new);
-        c->after = old;
-    }
-    return c->attrs || c->links || c->parents || c->after != old;
+    return (struct mo_node *)(uintptr_t)value;
 }
 
-static void stamp(struct difference *d, struct mo_set *after, int64_t now)
+/* A node that only one of the sets has, or that is another one in each. One that was touched and is as it was
+ * goes back to being the old one, so that its time of change stays. */
+static int note_node(void *ctx, const struct trie_entry *e)
+{
+    struct difference *d = ctx;
+    struct mo_node *old = e->in_a ? node_of(e->a) : NULL, *new = e->in_b ? node_of(e->b) : NULL;
+    struct mo_change c = {.kind = !old  ? MO_ADDED
+                                  : new ? MO_UPDATED
+                                        : MO_DELETED,
+                          .id = e->key,
+                          .before = old,
+                          .after = new,
+                          .attrs = changed_attrs(old, new),
+                          .links = old &&new ? !same_links(old, new) : (old ? old : new)->n_links > 0};
+
+    if (c.kind == MO_UPDATED && !c.attrs && !c.links && same_extra(old, new))
+        return mo_set_put(d->after, mo_node_ref(old));
+    return add_change(d, &c);
+}
+
+/* A node that other nodes link to than before; those that changed otherwise stand in the first `n_nodes`. */
+static int note_parent(void *ctx, const struct trie_entry *e)
+{
+    struct difference *d = ctx;
+    uint64_t id = e->key >> 32;
+    size_t lo = 0, hi = d->n_nodes;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (d->changes[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo < d->n_nodes && d->changes[lo].id == id) {
+        d->changes[lo].parents = d->changes[lo].kind != MO_DELETED;
+        return 0;
+    }
+    if (d->diff.n > d->n_nodes && d->changes[d->diff.n - 1].id == id)
+        return 0; /* by another of its parents */
+    const struct mo_node *n = mo_set_by_id(d->after, id);
+    return n ? add_change(d,
+                          &(struct mo_change){
+                              .kind = MO_UPDATED, .id = id, .before = n, .after = n, .parents = true})
+             : 0;
+}
+
+/* What is gone first, then in order of ids. */
+static int by_order(const void *a, const void *b)
+{
+    const struct mo_change *x = a, *y = b;
+    bool gone_x = x->kind == MO_DELETED, gone_y = y->kind == MO_DELETED;
+
+    if (gone_x != gone_y)
+        return gone_x ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int note_all(struct difference *d, const struct mo_set *before)
+{
+    struct mo_set was;
+
+    /* A copy, since note_node() puts nodes back. */
+    mo_set_copy(d->after, &was);
+    int r = trie_compare(before->nodes, was.nodes, note_node, d);
+    mo_set_clear(&was);
+    d->n_nodes = d->diff.n;
+    if (r == 0)
+        r = trie_compare(before->parents, d->after->parents, note_parent, d);
+    if (r == 0 && d->diff.n > 1)
+        qsort(d->changes, d->diff.n, sizeof *d->changes, by_order);
+    return r;
+}
+
+static void stamp(struct difference *d, int64_t now)
 {
     for (size_t i = 0; i < d->diff.n; i++) {
         const struct mo_change *c = &d->changes[i];
-        /* Ours alone: a node that stayed as it was has been put back by compare(). */
-        struct mo_node *n = c->after && c->after != c->before ? mo_set_by_id(after, c->id) : NULL;
+        /* Ours alone: a node that stayed as it was has been put back by note_node(). */
+        struct mo_node *n = c->after && c->after != c->before ? mo_set_by_id(d->after, c->id) : NULL;
         if (!n)
             continue;
         n->gen = d->diff.generation;
@@ -161,39 +216,16 @@ int mo_diff_make(const struct mo_tx *tx, const struct mo_set *before, struct mo_
                  struct mo_diff **ret)
 {
     struct difference *d = calloc(1, sizeof *d);
-    struct mo_parents parents[2] = {{0}, {0}};
-    size_t most = before->n + after->n + 1;
 
     if (!d)
         return -ENOMEM;
-    d->changes = calloc(most, sizeof *d->changes);
-    d->held = calloc(2 * most, sizeof *d->held);
+    d->after = after;
     d->mef_reg = tx->mef_reg ? strdup(tx->mef_reg) : NULL;
-    if (!d->changes || !d->held || (tx->mef_reg && !d->mef_reg) ||
-        mo_parents_build(before, &parents[0]) < 0 || mo_parents_build(after, &parents[1]) < 0) {
-        mo_parents_clear(&parents[0]);
+    if ((tx->mef_reg && !d->mef_reg) || note_all(d, before) < 0) {
         mo_diff_free(&d->diff);
         return -ENOMEM;
     }
-    size_t n = 0;
-    for (size_t i = 0; i < before->n; i++) {
-        const struct mo_node *old = before->nodes[i];
-        if (!mo_set_by_id(after, old->id))
-            d->changes[n++] = (struct mo_change){.kind = MO_DELETED,
-                                                 .id = old->id,
-                                                 .before = hold(d, old),
-                                                 .attrs = changed_attrs(old, NULL),
-                                                 .links = old->n_links > 0};
-    }
-    for (size_t i = 0; i < after->n; i++) {
-        if (!compare(before, after, parents, i, &d->changes[n]))
-            continue;
-        (void)hold(d, d->changes[n].before);
-        (void)hold(d, d->changes[n].after);
-        n++;
-    }
-    mo_parents_clear(&parents[0]);
-    mo_parents_clear(&parents[1]);
+    size_t n = d->diff.n;
     uint64_t next = tx->tree->generation + 1;
     d->diff = (struct mo_diff){.generation = n == 0                      ? tx->tree->generation
                                              : tx->min_generation > next ? tx->min_generation
@@ -203,7 +235,8 @@ int mo_diff_make(const struct mo_tx *tx, const struct mo_set *before, struct mo_
                                .changes = d->changes,
                                .n = n};
     find_twins(d);
-    stamp(d, after, now_realtime());
+    stamp(d, now_realtime());
+    d->after = NULL; /* the caller's */
     *ret = &d->diff;
     return 0;
 }
@@ -217,7 +250,6 @@ struct mo_commit_job {
     struct mo_tx *tx;
     struct mo_commit how;
     struct mo_set after;
-    struct mo_parents parents;
     struct mo_diff *diff;
     struct mo_rows *rows;
     json_t *extra;
@@ -227,7 +259,6 @@ static void job_free(struct mo_commit_job *j)
 {
     mo_tx_rollback(j->tx);
     mo_set_clear(&j->after);
-    mo_parents_clear(&j->parents);
     mo_diff_free(j->diff);
     mo_rows_free(j->rows);
     json_decref(j->extra);
@@ -266,8 +297,7 @@ static int prepare(struct mo_commit_job *j, struct mef_error *reterr)
             return r < 0 ? r : -EPERM;
     }
     j->extra = json_incref(j->tx->extra);
-    if (mo_rows_new(tree, j->diff, &j->after, j->extra, &j->rows) < 0 ||
-        mo_parents_build(&j->after, &j->parents) < 0)
+    if (mo_rows_new(tree, j->diff, &j->after, j->extra, &j->rows) < 0)
         return mo_no_memory(reterr);
     return 0;
 }
@@ -287,14 +317,16 @@ static int write_all(struct sql *sql, void *ctx, struct mef_error *reterr)
 static void pump(struct mo_tree *tree);
 
 /* States move outside of transactions: what they are now holds, not what they were when the copy was made. */
-static void carry_states(const struct mo_set *from, struct mo_set *to)
+static void carry_states(const struct mo_set *from, const struct mo_diff *diff)
 {
-    for (size_t i = 0; i < to->n; i++) {
-        const struct mo_node *old = mo_set_by_id(from, to->nodes[i]->id);
-        if (!old || old == to->nodes[i])
+    for (size_t i = 0; i < diff->n; i++) {
+        const struct mo_change *c = &diff->changes[i];
+        const struct mo_node *old = mo_set_by_id(from, c->id);
+        if (!old || !c->after || c->after == old)
             continue;
-        to->nodes[i]->state = old->state;
-        to->nodes[i]->last_status = old->last_status;
+        struct mo_node *n = (struct mo_node *)(uintptr_t)c->after;
+        n->state = old->state;
+        n->last_status = old->last_status;
     }
 }
 
@@ -309,14 +341,11 @@ static void committed(void *ctx, int r, const struct mef_error *err)
     if (r != 0) {
         refuse(j, r < 0 ? r : -EIO, err);
     } else {
-        carry_states(&tree->now, &j->after);
+        carry_states(&tree->now, j->diff);
         mo_set_clear(&tree->now);
-        mo_parents_clear(&tree->parents);
         tree->now = j->after;
-        tree->parents = j->parents;
         tree->generation = j->diff->generation;
         j->after = (struct mo_set){0};
-        j->parents = (struct mo_parents){0};
         if (j->extra) {
             json_decref(tree->extra);
             tree->extra = TAKE_PTR(j->extra);
@@ -396,7 +425,6 @@ void mo_tree_free(struct mo_tree *tree)
     if (tree->running)
         job_free(tree->running);
     mo_set_clear(&tree->now);
-    mo_parents_clear(&tree->parents);
     json_decref(tree->extra);
     strv_free(tree->mounts);
     strv_free(tree->prefixes);

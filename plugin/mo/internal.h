@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of the tree, private to plugin/mo: nodes that are shared until written, and sets of them.
+/* Inside of the tree, private to plugin/mo: nodes that are never changed once they stand in a set, and sets
+ * of them.
  *
- * A set is an array of counted nodes in order of id. A transaction works on a set of its own; a node that it
- * writes is copied first unless nobody else holds it. So old and new tree live side by side and a rollback is
- * a release. Thread: the loop's. */
+ * A set holds counted nodes by id, and what is derived from them: who has a name, an alias, an identity, and
+ * who links to whom. Its copy costs nothing (trie.h). A transaction works on a set of its own; a node that it
+ * writes is copied and put in the place of the old one. So old and new tree live side by side, a rollback is
+ * a release, and no step costs more in a large tree than in a small one. Thread: the loop's. */
 #pragma once
 
+#include "plugin/mo/trie.h"
 #include "plugin/mo/tx.h"
 
 #define MO_IID_MAX 65534u
+/* Ids have 32 bits, since two of them (or a hash and one) make a key of an index. The last ones stand for
+ * link targets that are not there yet: MO_PENDING + index into `pending` of the transaction. */
+#define MO_ID_MAX      0xfffeffffu
+#define MO_PENDING     0xffff0000u
+#define MO_PENDING_MAX 0x10000u
 
 struct mo_node {
     unsigned refs;
@@ -31,15 +39,11 @@ struct mo_node {
 };
 
 struct mo_set {
-    struct mo_node **nodes;
-    size_t n, room;
+    struct trie *nodes; /* id -> struct mo_node, counted */
+    size_t n, octets;   /* octets: of all rows, as of the last mo_check_... */
     uint32_t next_iid[MO_TYPE_MAX_];
-};
-
-/* Parents of every node of a set, derived: parents of nodes[i] are ids[first[i]] .. ids[first[i + 1] - 1]. */
-struct mo_parents {
-    size_t *first;
-    uint64_t *ids;
+    /* Derived: (32 bits of what is looked for, id) -> id. */
+    struct trie *names, *aliases, *identities, *parents;
 };
 
 struct mo_commit_job;
@@ -48,7 +52,6 @@ struct mo_tree {
     struct db *db;
     struct post *loop;
     struct mo_set now;
-    struct mo_parents parents;
     uint64_t generation;
     uint64_t next_id;
     json_t *extra; /* unknown members of the top of an import, or NULL */
@@ -56,6 +59,7 @@ struct mo_tree {
     struct mo_commit_job *first, **last; /* waiting commits */
     struct mo_commit_job *running;
     bool stopped;
+    unsigned raised; /* times the limits of 5.3, for the figures of large trees; 0 = once */
 };
 
 /* ---- nodes and sets (node.c) ---- */
@@ -65,29 +69,40 @@ int mo_node_add_link(struct mo_node *n, uint64_t id); /* -ENOMEM */
 bool mo_node_links_to(const struct mo_node *n, uint64_t id);
 void mo_node_drop_link(struct mo_node *n, uint64_t id);
 
-int mo_set_copy(const struct mo_set *from, struct mo_set *to); /* shares the nodes */
+void mo_set_copy(const struct mo_set *from, struct mo_set *to); /* shares everything */
 void mo_set_clear(struct mo_set *s);
 struct mo_node *mo_set_by_id(const struct mo_set *s, uint64_t id);
+/* In order of ids: the first one, the one behind `after`, the i-th. NULL: no more. */
+struct mo_node *mo_set_next(const struct mo_set *s, const struct mo_node *after);
+struct mo_node *mo_set_nth(const struct mo_set *s, size_t i);
 struct mo_node *mo_set_by_name(const struct mo_set *s, enum mo_type type, const char *name);
 struct mo_node *mo_set_by_alias(const struct mo_set *s, enum mo_type type, uint32_t iid);
+struct mo_node *mo_set_by_identity(const struct mo_set *s, enum mo_type type, const char *fqdn,
+                                   const char *admin_fqdn);
+/* Another node than `n` that has its name, its alias or its identity; NULL = none. */
+struct mo_node *mo_set_same_name(const struct mo_set *s, const struct mo_node *n);
+struct mo_node *mo_set_same_alias(const struct mo_set *s, const struct mo_node *n);
+struct mo_node *mo_set_same_identity(const struct mo_set *s, const struct mo_node *n);
 struct mo_node *mo_set_resolve(const struct mo_tree *tree, const struct mo_set *s, const char *path);
-int mo_set_insert(struct mo_set *s, struct mo_node *n); /* takes the reference over, also on failure */
-void mo_set_remove(struct mo_set *s, uint64_t id);
-/* The node of that id as one that may be written: copied first when shared. NULL: no memory, or none. */
-struct mo_node *mo_set_write(struct mo_set *s, uint64_t id);
+/* Adds it, or puts it in the place of the one with its id. Takes the reference over, also on failure
+ * (-ENOMEM: nothing has changed). */
+int mo_set_put(struct mo_set *s, struct mo_node *n);
+int mo_set_remove(struct mo_set *s, uint64_t id); /* -ENOMEM: nothing has changed */
 /* A free LwM2M instance of that type; -E2BIG. */
 int mo_set_choose_iid(struct mo_set *s, enum mo_type type, uint32_t *ret);
-
-int mo_parents_build(const struct mo_set *s, struct mo_parents *ret);
-void mo_parents_clear(struct mo_parents *p);
-const uint64_t *mo_parents_of(const struct mo_parents *p, const struct mo_set *s, uint64_t id, size_t *ret_n);
+/* The least id above `after` of the nodes that link to `id`; 0 = no more. `id` may be a place holder. */
+uint64_t mo_set_parent_after(const struct mo_set *s, uint64_t id, uint64_t after);
+/* A limit of 5.3 as it counts in this tree. */
+size_t mo_limit(const struct mo_tree *tree, size_t limit);
 
 /* ---- validation of one node and of a whole set (check.c) ---- */
 /* A mandatory write-only attribute may be absent here, since an export does not have it; mo_tx_add demands
  * it. */
 int mo_check_node(const struct mo_node *n, struct mef_error *reterr);
-/* Every rule that a tree must keep; measures nodes on the way. */
-int mo_check_set(const struct mo_set *s, struct mef_error *reterr);
+/* Every rule that a tree must keep, judged on what differs from `before`, which keeps them all (NULL: judges
+ * everything). Measures nodes on the way. */
+int mo_check_set(const struct mo_tree *tree, const struct mo_set *before, struct mo_set *s,
+                 struct mef_error *reterr);
 bool mo_registration_is_cse(const struct mo_node *n); /* its originatorID is a CSE-ID */
 bool mo_link_allowed(enum mo_type parent, enum mo_type child);
 
@@ -142,13 +157,12 @@ struct mo_tx {
     uint64_t base; /* generation of the tree that it began with */
     struct mo_step **steps;
     size_t n_steps, room_steps;
-    size_t n_operations;     /* counted against LIMIT_TX_OPERATIONS: an import is one */
-    char **pending;          /* link targets that were not there yet; id MO_PENDING + index stands for them */
+    size_t n_operations; /* counted against LIMIT_TX_OPERATIONS: an import is one */
+    char **pending;      /* link targets that were not there yet; id MO_PENDING + index stands for them */
+    size_t n_pending;
     json_t *extra;           /* top-level unknown members of an import */
     uint64_t min_generation; /* of an import */
 };
-
-#define MO_PENDING (UINT64_MAX / 2)
 
 void mo_step_free(struct mo_step *s);
 DEFINE_CLEANUP(struct mo_step *, mo_step_free)

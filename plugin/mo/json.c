@@ -97,7 +97,7 @@ int mo_tree_export(const struct mo_tree *tree, char **ret, struct mef_error *ret
     if (r == 0)
         r = put(top, "generation", json_integer((json_int_t)tree->generation));
     for (size_t i = 0; r == 0 && i < tree->now.n; i++) {
-        json_t *node = mo_node_json(tree, tree->now.nodes[i]);
+        json_t *node = mo_node_json(tree, mo_set_nth(&tree->now, i));
         r = node ? json_array_append_new(nodes, node) : -1;
     }
     if (r == 0)
@@ -473,7 +473,7 @@ int mo_tx_import(struct mo_tx *tx, const char *text, size_t len, struct mef_erro
     struct mo_save *save = NULL;
     int r;
 
-    if (tx->n_operations >= LIMIT_TX_OPERATIONS)
+    if (tx->n_operations >= mo_limit(tx->tree, LIMIT_TX_OPERATIONS))
         return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
                         "the transaction has %u operations, which is the most", LIMIT_TX_OPERATIONS);
     r = parse(text, len, &top, reterr);

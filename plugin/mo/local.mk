@@ -12,10 +12,12 @@ libmo_la_SOURCES = \
 	plugin/mo/node.c \
 	plugin/mo/path.c \
 	plugin/mo/schema.c plugin/mo/schema.h \
+	plugin/mo/set.c \
 	plugin/mo/snapshot.c \
 	plugin/mo/step.c \
 	plugin/mo/stmt.c \
 	plugin/mo/store.c \
 	plugin/mo/tree.c plugin/mo/tree.h \
+	plugin/mo/trie.c plugin/mo/trie.h \
 	plugin/mo/tx.c plugin/mo/tx.h \
 	plugin/mo/value.c plugin/mo/value.h

@@ -59,36 +59,31 @@ static int fill(const struct mo_node *n, struct mo_snapshot *s)
     return ok ? 0 : -ENOMEM;
 }
 
-static int fill_relatives(const struct mo_tree *tree, const uint64_t *ids, size_t n, struct mo_snapshot **ret,
-                          size_t *ret_n)
+static int push(const struct mo_tree *tree, uint64_t id, struct mo_snapshot **ret, size_t *ret_n)
 {
-    if (n == 0)
+    const struct mo_node *one = mo_tree_by_id(tree, id);
+    struct mo_snapshot *more;
+
+    if (!one)
         return 0;
-    if (!(*ret = calloc(n, sizeof **ret)))
+    if (!(more = reallocarray(*ret, *ret_n + 1, sizeof *more)))
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const struct mo_node *one = mo_tree_by_id(tree, ids[i]);
-        if (!one)
-            continue;
-        int r = fill(one, &(*ret)[(*ret_n)++]);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    *ret = more;
+    more[*ret_n] = (struct mo_snapshot){0};
+    return fill(one, &more[(*ret_n)++]);
 }
 
 int mo_node_snapshot(const struct mo_tree *tree, const struct mo_node *n, struct mo_snapshot *ret)
 {
     struct mo_snapshot s = {0};
-    size_t n_links, n_parents;
+    size_t n_links;
     const uint64_t *links = mo_node_links(n, &n_links);
-    const uint64_t *parents = mo_node_parents(tree, n, &n_parents);
     int r = fill(n, &s);
 
-    if (r == 0)
-        r = fill_relatives(tree, parents, n_parents, &s.parents, &s.n_parents);
-    if (r == 0)
-        r = fill_relatives(tree, links, n_links, &s.children, &s.n_children);
+    for (uint64_t id = 0; r == 0 && (id = mo_node_parent_after(tree, n, id));)
+        r = push(tree, id, &s.parents, &s.n_parents);
+    for (size_t i = 0; r == 0 && i < n_links; i++)
+        r = push(tree, links[i], &s.children, &s.n_children);
     if (r < 0) {
         mo_snapshot_clear(&s);
         return r;

@@ -82,7 +82,6 @@ int mo_step_take(struct mo_tx *tx, struct mo_step *s, enum mo_type type, const c
 static int link_target(struct mo_tx *tx, const char *path, uint64_t *ret, struct mef_error *reterr)
 {
     const struct mo_node *n = mo_set_resolve(tx->tree, &tx->staged, path);
-    size_t count = strv_len(tx->pending);
 
     if (n) {
         *ret = n->id;
@@ -91,14 +90,18 @@ static int link_target(struct mo_tx *tx, const char *path, uint64_t *ret, struct
     if (strlen(path) > LIMIT_OBJECT_PATH)
         return mef_fail(reterr, MEF_ERROR_NOT_FOUND,
                         "the object path of a '" LINK "' is longer than %u octets", LIMIT_OBJECT_PATH);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < tx->n_pending; i++)
         if (streq(tx->pending[i], path)) {
             *ret = MO_PENDING + i;
             return 0;
         }
+    if (tx->n_pending == MO_PENDING_MAX)
+        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
+                        "the transaction has %u links to nodes that are not there, which is the most",
+                        MO_PENDING_MAX);
     if (strv_push(&tx->pending, path) < 0)
         return mo_no_memory(reterr);
-    *ret = MO_PENDING + count;
+    *ret = MO_PENDING + tx->n_pending++;
     return 0;
 }
 
@@ -142,47 +145,35 @@ static int resolve_links(struct mo_tx *tx, const struct mo_step *s, enum mo_type
     return 0;
 }
 
-/* One node whose links hold place holders, already ours to write. */
-static int settle_node(const struct mo_tx *tx, const struct mo_set *s, struct mo_node *n, bool all,
-                       struct mef_error *reterr)
+/* `child` in the place of the place holder, unless it is linked already. */
+static int settle_link(struct mo_set *s, uint64_t parent, uint64_t holder, uint64_t child)
 {
-    size_t kept = 0;
+    const struct mo_node *old = mo_set_by_id(s, parent);
+    struct mo_node *n;
 
-    for (size_t k = 0; k < n->n_links; k++) {
-        uint64_t id = n->links[k];
-        if (id >= MO_PENDING) {
-            const char *path = tx->pending[id - MO_PENDING];
-            const struct mo_node *child = mo_set_resolve(tx->tree, s, path);
-            if (!child && all)
-                return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "%s '%s' links to '%s', where no node is",
-                                mo_type_info(n->type)->name, n->name, path);
-            if (child)
-                id = child->id;
-        }
-        bool twice = false;
-        for (size_t j = 0; j < kept; j++)
-            twice |= n->links[j] == id;
-        if (!twice)
-            n->links[kept++] = id;
-    }
-    n->n_links = kept;
-    return 0;
+    if (mo_node_copy(old, &n) < 0)
+        return -ENOMEM;
+    if (mo_node_links_to(n, child))
+        mo_node_drop_link(n, holder);
+    for (size_t i = 0; i < n->n_links; i++)
+        if (n->links[i] == holder)
+            n->links[i] = child;
+    return mo_set_put(s, n);
 }
 
 int mo_tx_settle(const struct mo_tx *tx, struct mo_set *s, bool all, struct mef_error *reterr)
 {
-    for (size_t i = 0; tx->pending && i < s->n; i++) {
-        bool open = false;
-        for (size_t k = 0; k < s->nodes[i]->n_links; k++)
-            open |= s->nodes[i]->links[k] >= MO_PENDING;
-        if (!open)
-            continue;
-        struct mo_node *n = mo_set_write(s, s->nodes[i]->id);
-        if (!n)
-            return mo_no_memory(reterr);
-        int r = settle_node(tx, s, n, all, reterr);
-        if (r < 0)
-            return r;
+    for (size_t i = 0; i < tx->n_pending; i++) {
+        uint64_t holder = MO_PENDING + i, parent = mo_set_parent_after(s, holder, 0);
+        const struct mo_node *child = parent ? mo_set_resolve(tx->tree, s, tx->pending[i]) : NULL;
+        if (parent && !child && all) {
+            const struct mo_node *n = mo_set_by_id(s, parent);
+            return mef_fail(reterr, MEF_ERROR_NOT_FOUND, "%s '%s' links to '%s', where no node is",
+                            mo_type_info(n->type)->name, n->name, tx->pending[i]);
+        }
+        for (; child && parent; parent = mo_set_parent_after(s, holder, parent))
+            if (settle_link(s, parent, holder, child->id) < 0)
+                return mo_no_memory(reterr);
     }
     return 0;
 }
@@ -252,9 +243,13 @@ static int apply_add(struct mo_tx *tx, const struct mo_step *s, struct mef_error
     uint32_t iid;
     int r;
 
-    if (tx->staged.n >= LIMIT_NODES)
-        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "the tree holds %u nodes, which is the most",
-                        LIMIT_NODES);
+    if (tx->staged.n >= mo_limit(tx->tree, LIMIT_NODES))
+        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "the tree holds %zu nodes, which is the most",
+                        tx->staged.n);
+    if (s->id > MO_ID_MAX)
+        return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
+                        "this tree has had %u nodes, which is the most: export it and begin a new one",
+                        MO_ID_MAX);
     r = mo_admit(tx, MO_OP_ADD, s->type, s->name, NULL, NULL, reterr);
     if (r == 0)
         r = choose_alias(tx, s, &iid, reterr);
@@ -270,7 +265,7 @@ static int apply_add(struct mo_tx *tx, const struct mo_step *s, struct mef_error
         r = resolve_links(tx, s, n->type, n->name, &n->links, &n->n_links, reterr);
     if (r < 0)
         return r;
-    return mo_set_insert(&tx->staged, TAKE_PTR(n)) < 0 ? mo_no_memory(reterr) : 0;
+    return mo_set_put(&tx->staged, TAKE_PTR(n)) < 0 ? mo_no_memory(reterr) : 0;
 }
 
 static int fail_gone(const struct mo_step *s, struct mef_error *reterr)
@@ -320,16 +315,6 @@ static int changed_node(struct mo_tx *tx, const struct mo_step *s, const struct 
     return 0;
 }
 
-static void replace(struct mo_set *s, struct mo_node *n)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->nodes[i]->id == n->id) {
-            mo_node_unref(s->nodes[i]);
-            s->nodes[i] = n;
-            return;
-        }
-}
-
 static int apply_set(struct mo_tx *tx, const struct mo_step *s, struct mef_error *reterr)
 {
     const struct mo_node *old = mo_set_by_id(&tx->staged, s->id);
@@ -341,8 +326,8 @@ static int apply_set(struct mo_tx *tx, const struct mo_step *s, struct mef_error
     r = mo_admit(tx, MO_OP_SET, old->type, old->name, old, NULL, reterr);
     if (r == 0)
         r = changed_node(tx, s, old, &n, reterr);
-    if (r == 0)
-        replace(&tx->staged, n);
+    if (r == 0 && mo_set_put(&tx->staged, n) < 0)
+        r = mo_no_memory(reterr);
     return r;
 }
 
@@ -359,20 +344,22 @@ static int apply_delete(struct mo_tx *tx, const struct mo_step *s, struct mef_er
         r = mo_tx_settle(tx, &tx->staged, false, reterr);
     if (r < 0)
         return r;
-    /* On a copy, since a parent may have to be copied and memory may end half-way. */
-    if (mo_set_copy(&tx->staged, &copy) < 0)
-        return mo_no_memory(reterr);
-    for (size_t i = 0; i < copy.n; i++) {
-        if (!mo_node_links_to(copy.nodes[i], s->id))
-            continue;
-        struct mo_node *parent = mo_set_write(&copy, copy.nodes[i]->id);
-        if (!parent) {
-            mo_set_clear(&copy);
-            return mo_no_memory(reterr);
-        }
+    /* On a copy: memory may end half-way. */
+    mo_set_copy(&tx->staged, &copy);
+    for (uint64_t id = 0; r == 0 && (id = mo_set_parent_after(&copy, s->id, id));) {
+        struct mo_node *parent;
+        r = mo_node_copy(mo_set_by_id(&copy, id), &parent);
+        if (r < 0)
+            break;
         mo_node_drop_link(parent, s->id);
+        r = mo_set_put(&copy, parent);
     }
-    mo_set_remove(&copy, s->id);
+    if (r == 0)
+        r = mo_set_remove(&copy, s->id);
+    if (r < 0) {
+        mo_set_clear(&copy);
+        return mo_no_memory(reterr);
+    }
     mo_set_clear(&tx->staged);
     tx->staged = copy;
     return 0;
@@ -402,14 +389,14 @@ static int apply_link(struct mo_tx *tx, const struct mo_step *s, struct mef_erro
     if (!unlink && old->n_links >= LIMIT_LINKS && !mo_node_links_to(old, target))
         return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED, "%s '%s' has %u links, which is the most",
                         mo_type_info(old->type)->name, old->name, LIMIT_LINKS);
-    struct mo_node *n = mo_set_write(&tx->staged, s->id);
-    if (!n)
+    _cleanup_(mo_node_unrefp) struct mo_node *n = NULL;
+    if (mo_node_copy(old, &n) < 0)
         return mo_no_memory(reterr);
     if (unlink)
         mo_node_drop_link(n, target);
     else if (mo_node_add_link(n, target) < 0)
         return mo_no_memory(reterr);
-    return 0;
+    return mo_set_put(&tx->staged, TAKE_PTR(n)) < 0 ? mo_no_memory(reterr) : 0;
 }
 
 int mo_tx_apply(struct mo_tx *tx, const struct mo_step *s, struct mef_error *reterr)

@@ -350,7 +350,8 @@ static int load_links(struct mo_node *n, const json_t *links)
 
     json_array_foreach(links, i, value)
     {
-        if (!json_is_integer(value) || json_integer_value(value) < 1)
+        if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+            json_integer_value(value) > (json_int_t)MO_ID_MAX)
             return -EBADMSG;
         if (mo_node_add_link(n, (uint64_t)json_integer_value(value)) < 0)
             return -ENOMEM;
@@ -394,8 +395,8 @@ static int load_row(const struct stmt *s, struct mo_node *n, struct mef_error *w
         return mef_fail(why, MEF_ERROR_FAILED, "there is no type '%s'", type);
     if (mo_origin_from_name(origin, &n->origin) < 0)
         return mef_fail(why, MEF_ERROR_FAILED, "there is no origin '%s'", origin);
-    if (stmt_col_int(s, 0) < 1 || stmt_col_int(s, 5) < 0 || stmt_col_int(s, 5) > MO_IID_MAX ||
-        (unsigned)n->state >= MO_STATE_MAX_)
+    if (stmt_col_int(s, 0) < 1 || stmt_col_int(s, 0) > (int64_t)MO_ID_MAX || stmt_col_int(s, 5) < 0 ||
+        stmt_col_int(s, 5) > MO_IID_MAX || (unsigned)n->state >= MO_STATE_MAX_)
         return mef_fail(why, MEF_ERROR_FAILED, "a number is out of range");
     /* Nothing is being processed by a process that has just begun. */
     if (n->state == MO_PROCESSING)
@@ -431,7 +432,7 @@ static int load_nodes(struct loader *l, struct sql *sql, struct mef_error *reter
             return broken(l, (int64_t)n->id, n->name, why.text, reterr);
         if (n->id >= l->tree->next_id)
             l->tree->next_id = n->id + 1;
-        if (mo_set_insert(&l->tree->now, TAKE_PTR(n)) < 0)
+        if (mo_set_put(&l->tree->now, TAKE_PTR(n)) < 0)
             return mo_no_memory(reterr);
     }
     return r;
@@ -494,7 +495,7 @@ static int load_all(struct sql *sql, void *ctx, struct mef_error *reterr)
         r = load_meta(l, sql, reterr);
     if (r < 0)
         return r;
-    if (mo_check_set(&l->tree->now, &why) < 0)
+    if (mo_check_set(l->tree, NULL, &l->tree->now, &why) < 0)
         return mef_fail(reterr, MEF_ERROR_FAILED,
                         "the MO tree in '%s' is broken: %s; restore a copy of the file", l->file, why.text);
     return 0;

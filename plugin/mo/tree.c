@@ -21,8 +21,6 @@ int mo_tree_open(struct db *db, struct post *loop, struct mo_tree **ret, struct 
     tree->next_id = 1;
     tree->last = &tree->first;
     int r = mo_store_load(tree, reterr);
-    if (r == 0 && mo_parents_build(&tree->now, &tree->parents) < 0)
-        r = mo_no_memory(reterr);
     if (r < 0) {
         mo_tree_free(tree);
         return r;
@@ -43,7 +41,7 @@ size_t mo_tree_count(const struct mo_tree *tree)
 
 const struct mo_node *mo_tree_nth(const struct mo_tree *tree, size_t i)
 {
-    return i < tree->now.n ? tree->now.nodes[i] : NULL;
+    return mo_set_nth(&tree->now, i);
 }
 
 const struct mo_node *mo_tree_by_id(const struct mo_tree *tree, uint64_t id)
@@ -70,13 +68,12 @@ const struct mo_node *mo_tree_by_fqdn(const struct mo_tree *tree, enum mo_type t
 
     if (fqdn_normalize(fqdn, host) < 0 || fqdn_normalize(admin_fqdn, admin) < 0)
         return NULL;
-    for (size_t i = 0; i < tree->now.n; i++) {
-        const struct mo_node *n = tree->now.nodes[i];
-        if (n->type == type && n->attrs[MO_FQDN] && streq(n->attrs[MO_FQDN]->text, host) &&
-            streq(n->attrs[MO_ADMIN_FQDN]->text, admin))
-            return n;
-    }
-    return NULL;
+    return mo_set_by_identity(&tree->now, type, host, admin);
+}
+
+size_t mo_limit(const struct mo_tree *tree, size_t limit)
+{
+    return tree->raised ? limit * tree->raised : limit;
 }
 
 /* ---- one node -------------------------------------------------------------------------------------------
@@ -203,40 +200,39 @@ const uint64_t *mo_node_links(const struct mo_node *n, size_t *ret_n)
     return n->links;
 }
 
-const uint64_t *mo_node_parents(const struct mo_tree *tree, const struct mo_node *n, size_t *ret_n)
+uint64_t mo_node_parent_after(const struct mo_tree *tree, const struct mo_node *n, uint64_t after)
 {
-    return mo_parents_of(&tree->parents, &tree->now, n->id, ret_n);
-}
-
-static const struct mo_node *first_of(const struct mo_tree *tree, const uint64_t *ids, size_t n,
-                                      enum mo_type type, size_t *ret_n)
-{
-    const struct mo_node *found = NULL;
-    size_t count = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct mo_node *at = mo_set_by_id(&tree->now, ids[i]);
-        if (!at || at->type != type)
-            continue;
-        if (count++ == 0)
-            found = at;
-    }
-    if (ret_n)
-        *ret_n = count;
-    return found;
+    return mo_set_parent_after(&tree->now, n->id, after);
 }
 
 const struct mo_node *mo_node_child(const struct mo_tree *tree, const struct mo_node *n, enum mo_type type,
                                     size_t *n_)
 {
-    return first_of(tree, n->links, n->n_links, type, n_);
+    const struct mo_node *found = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < n->n_links; i++) {
+        const struct mo_node *at = mo_set_by_id(&tree->now, n->links[i]);
+        if (at && at->type == type && count++ == 0)
+            found = at;
+    }
+    if (n_)
+        *n_ = count;
+    return found;
 }
 
 const struct mo_node *mo_node_parent(const struct mo_tree *tree, const struct mo_node *n, enum mo_type type,
                                      size_t *n_)
 {
-    size_t count;
-    const uint64_t *ids = mo_node_parents(tree, n, &count);
+    const struct mo_node *found = NULL;
+    size_t count = 0;
 
-    return first_of(tree, ids, count, type, n_);
+    for (uint64_t id = 0; (id = mo_node_parent_after(tree, n, id));) {
+        const struct mo_node *at = mo_set_by_id(&tree->now, id);
+        if (at && at->type == type && count++ == 0)
+            found = at;
+    }
+    if (n_)
+        *n_ = count;
+    return found;
 }

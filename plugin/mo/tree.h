@@ -87,9 +87,10 @@ uint64_t mo_node_present(const struct mo_node *n);                     /* MO_BIT
  * on the bus, never in an export. */
 const char *mo_node_cert_file(const struct mo_node *n);
 
-/* Ids of the mgmtLink targets in order, and of the nodes that link here (ascending). Valid as the node is. */
+/* Ids of the mgmtLink targets in order. Valid as the node is. */
 const uint64_t *mo_node_links(const struct mo_node *n, size_t *ret_n);
-const uint64_t *mo_node_parents(const struct mo_tree *tree, const struct mo_node *n, size_t *ret_n);
+/* The least id above `after` of the nodes that link here; 0 = no more. */
+uint64_t mo_node_parent_after(const struct mo_tree *tree, const struct mo_node *n, uint64_t after);
 /* First target / first parent of that type, or NULL. `n_` may be NULL; else the number of them. */
 const struct mo_node *mo_node_child(const struct mo_tree *tree, const struct mo_node *n, enum mo_type type,
                                     size_t *n_);

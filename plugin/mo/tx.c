@@ -41,8 +41,7 @@ int mo_tx_begin(struct mo_tree *tree, enum mo_origin origin, const char *mef_reg
         if (r < 0)
             return r;
     }
-    if (mo_set_copy(&tree->now, &tx->staged) < 0)
-        return mo_no_memory(reterr);
+    mo_set_copy(&tree->now, &tx->staged);
     *ret = TAKE_PTR(tx);
     return 0;
 }
@@ -66,14 +65,11 @@ void mo_tx_rollback(struct mo_tx *tx)
 /* Begins again on the tree as it is now. */
 static int replay(struct mo_tx *tx, struct mef_error *reterr)
 {
-    struct mo_set fresh;
-
-    if (mo_set_copy(&tx->tree->now, &fresh) < 0)
-        return mo_no_memory(reterr);
     mo_set_clear(&tx->staged);
-    tx->staged = fresh;
+    mo_set_copy(&tx->tree->now, &tx->staged);
     strv_free(tx->pending);
     tx->pending = NULL;
+    tx->n_pending = 0;
     tx->base = tx->tree->generation;
     for (size_t i = 0; i < tx->n_steps; i++) {
         int r = mo_tx_apply(tx, tx->steps[i], reterr);
@@ -99,14 +95,13 @@ int mo_tx_save(const struct mo_tx *tx, struct mo_save **ret)
 {
     struct mo_save *m = calloc(1, sizeof *m);
 
-    if (!m || mo_set_copy(&tx->staged, &m->set) < 0) {
-        free(m);
+    if (!m)
         return -ENOMEM;
-    }
+    mo_set_copy(&tx->staged, &m->set);
     m->base = tx->base;
     m->n_steps = tx->n_steps;
     m->n_operations = tx->n_operations;
-    m->n_pending = strv_len(tx->pending);
+    m->n_pending = tx->n_pending;
     *ret = m;
     return 0;
 }
@@ -134,9 +129,9 @@ void mo_tx_restore(struct mo_tx *tx, struct mo_save *m)
     mo_set_clear(&tx->staged);
     tx->staged = m->set;
     m->set = (struct mo_set){0};
-    for (size_t i = strv_len(tx->pending); i > m->n_pending; i--) {
-        free(tx->pending[i - 1]);
-        tx->pending[i - 1] = NULL;
+    while (tx->n_pending > m->n_pending) {
+        free(tx->pending[--tx->n_pending]);
+        tx->pending[tx->n_pending] = NULL;
     }
     mo_save_free(m);
 }
@@ -145,7 +140,7 @@ int mo_tx_record(struct mo_tx *tx, struct mo_step *s, struct mef_error *reterr)
 {
     _cleanup_(mo_step_freep) struct mo_step *step = s;
 
-    if (tx->n_operations >= LIMIT_TX_OPERATIONS)
+    if (tx->n_operations >= mo_limit(tx->tree, LIMIT_TX_OPERATIONS))
         return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
                         "the transaction has %u operations, which is the most", LIMIT_TX_OPERATIONS);
     if (tx->n_steps == tx->room_steps) {
@@ -186,12 +181,6 @@ static struct mo_step *step_new(const struct mo_tx *tx, enum mo_step_kind kind, 
     return s;
 }
 
-/* Ids of placeholders for links are far away from those of nodes. */
-static uint64_t new_id(struct mo_tree *tree)
-{
-    return tree->next_id++;
-}
-
 static int check_complete(const struct mo_step *s, struct mef_error *reterr)
 {
     const struct mo_type_info *type = mo_type_info(s->type);
@@ -206,7 +195,7 @@ static int check_complete(const struct mo_step *s, struct mef_error *reterr)
 
 int mo_tx_add(struct mo_tx *tx, const struct mo_new *what, uint64_t *ret_id, struct mef_error *reterr)
 {
-    _cleanup_(mo_step_freep) struct mo_step *s = step_new(tx, MO_STEP_ADD, new_id(tx->tree));
+    _cleanup_(mo_step_freep) struct mo_step *s = step_new(tx, MO_STEP_ADD, tx->tree->next_id++);
     int r;
 
     if (!s)
@@ -328,11 +317,10 @@ int mo_tx_finish(struct mo_tx *tx, struct mo_set *ret, struct mef_error *reterr)
         r = replay(tx, reterr);
     if (r < 0)
         return r;
-    if (mo_set_copy(&tx->staged, &s) < 0)
-        return mo_no_memory(reterr);
+    mo_set_copy(&tx->staged, &s);
     r = mo_tx_settle(tx, &s, true, reterr);
     if (r == 0)
-        r = mo_check_set(&s, reterr);
+        r = mo_check_set(tx->tree, &tx->tree->now, &s, reterr);
     if (r < 0) {
         mo_set_clear(&s);
         return r;

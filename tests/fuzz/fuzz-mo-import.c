@@ -18,10 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(mo_tree_export(&tree, &out, NULL) == 0 && mo_tree_export(&other, &again, NULL) == 0);
         FUZZ_CHECK(streq(out, again));
         for (size_t i = 0; i < tree.now.n; i++) {
-            char **paths = mo_node_object_paths(&tree, tree.now.nodes[i]);
+            char **paths = mo_node_object_paths(&tree, mo_set_nth(&tree.now, i));
             FUZZ_CHECK(paths && paths[0]);
             for (char **p = paths; *p; p++)
-                FUZZ_CHECK(mo_tree_resolve(&tree, *p) == tree.now.nodes[i]);
+                FUZZ_CHECK(mo_tree_resolve(&tree, *p) == mo_set_nth(&tree.now, i));
             strv_free(paths);
         }
     }

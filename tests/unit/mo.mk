@@ -40,3 +40,7 @@ check_PROGRAMS += tests/unit/test-mo-node
 tests_unit_test_mo_node_SOURCES = tests/unit/test-mo-node.c tests/unit/mo-env.c tests/unit/mo-env.h
 tests_unit_test_mo_node_CFLAGS = $(MO_TEST_CFLAGS)
 tests_unit_test_mo_node_LDADD = $(MO_TEST_LIBS)
+check_PROGRAMS += tests/unit/test-mo-trie
+tests_unit_test_mo_trie_SOURCES = tests/unit/test-mo-trie.c
+tests_unit_test_mo_trie_CFLAGS = $(MO_TEST_CFLAGS)
+tests_unit_test_mo_trie_LDADD = $(MO_TEST_LIBS)

@@ -132,7 +132,7 @@ static int round_trip(void)
         r = mo_tree_export(&tree, &out, &err);
     }
     if (r == 0) {
-        char **paths = mo_node_object_paths(&tree, tree.now.nodes[1]);
+        char **paths = mo_node_object_paths(&tree, mo_set_nth(&tree.now, 1));
         r = paths ? 0 : -ENOMEM;
         strv_free(paths);
     }
