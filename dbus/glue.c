@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libdbus in sd-event (style-anchors D4 rules 6 and 7). libdbus has two watches on one descriptor and epoll
- * takes a descriptor once, so each watch has a copy of it. Messages are dispatched from a deferred source,
- * one for each run of it, so that a flood on the bus does not starve timers and workers. libdbus may add,
- * toggle and remove watches in the middle of any callback: each callback holds a reference. Ownership: the
- * connection owns watches and timeouts, they own their sources. Thread: the loop's. */
+ * takes a descriptor once, so each watch has a copy of it. One message is dispatched when something was read,
+ * the others from a deferred source, one for each run of it, so that a flood on the bus does not starve
+ * timers and workers. libdbus may add, toggle and remove watches in the middle of any callback: each callback
+ * holds a reference. Ownership: the connection owns watches and timeouts, they own their sources. Thread: the
+ * loop's. */
 #include "dbus/glue.h"
 
 #include <errno.h>
@@ -20,9 +21,11 @@ struct glue {
     sd_event *event;
     DBusConnection *c; /* NULL once detached */
     sd_event_source *dispatch;
+    bool reading; /* on_io() looks at the queue when libdbus has read */
 };
 
 struct glue_watch {
+    struct glue *glue;
     sd_event_source *io;
     int fd;
 };
@@ -47,9 +50,12 @@ static uint32_t watch_mask(DBusWatch *watch)
     return (flags & DBUS_WATCH_READABLE ? EPOLLIN : 0u) | (flags & DBUS_WATCH_WRITABLE ? EPOLLOUT : 0u);
 }
 
+static void dispatch_one(struct glue *g);
+
 static int on_io(sd_event_source *s, int fd, uint32_t revents, void *data)
 {
     DBusWatch *watch = data;
+    struct glue *g = ((struct glue_watch *)dbus_watch_get_data(watch))->glue;
     unsigned flags = 0;
 
     if (revents & EPOLLIN)
@@ -60,7 +66,12 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *data)
         flags |= DBUS_WATCH_ERROR;
     if (revents & EPOLLHUP)
         flags |= DBUS_WATCH_HANGUP;
-    dbus_watch_handle(watch, flags);
+    g->refs++;
+    g->reading = true;
+    dbus_watch_handle(watch, flags); /* which may be the end of the watch, and of the connection */
+    g->reading = false;
+    dispatch_one(g);
+    glue_unref(g);
     return 0;
 }
 
@@ -93,6 +104,7 @@ static dbus_bool_t on_watch_added(DBusWatch *watch, void *data)
 
     if (!w)
         return FALSE;
+    w->glue = g;
     w->fd = fcntl(dbus_watch_get_unix_fd(watch), F_DUPFD_CLOEXEC, 3);
     if (w->fd < 0 || sd_event_add_io(g->event, &w->io, w->fd, watch_mask(watch), on_io, watch) < 0) {
         watch_free(w);
@@ -174,27 +186,29 @@ static void on_timeout_toggled(DBusTimeout *timeout, void *data)
 
 /* ---- dispatch ----------------------------------------------------------------------------------------- */
 
-static void dispatch_follow(struct glue *g)
+static void dispatch_follow(struct glue *g, DBusDispatchStatus status)
 {
     if (g->c && g->dispatch)
-        sd_event_source_set_enabled(
-            g->dispatch,
-            dbus_connection_get_dispatch_status(g->c) == DBUS_DISPATCH_COMPLETE ? SD_EVENT_OFF : SD_EVENT_ON);
+        sd_event_source_set_enabled(g->dispatch,
+                                    status == DBUS_DISPATCH_COMPLETE ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+static void dispatch_one(struct glue *g)
+{
+    DBusConnection *c = g->c;
+
+    if (!c)
+        return;
+    g->refs++;
+    dbus_connection_ref(c);
+    dispatch_follow(g, dbus_connection_dispatch(c));
+    dbus_connection_unref(c);
+    glue_unref(g);
 }
 
 static int on_dispatch(sd_event_source *s, void *data)
 {
-    struct glue *g = data;
-    DBusConnection *c = g->c;
-
-    if (!c)
-        return 0;
-    g->refs++;
-    dbus_connection_ref(c);
-    dbus_connection_dispatch(c);
-    dispatch_follow(g);
-    dbus_connection_unref(c);
-    glue_unref(g);
+    dispatch_one(data);
     return 0;
 }
 
@@ -203,7 +217,7 @@ static void on_dispatch_status(DBusConnection *c, DBusDispatchStatus status, voi
 {
     struct glue *g = data;
 
-    if (g->c && g->dispatch && status != DBUS_DISPATCH_COMPLETE)
+    if (g->c && g->dispatch && status != DBUS_DISPATCH_COMPLETE && !g->reading)
         sd_event_source_set_enabled(g->dispatch, SD_EVENT_ON);
 }
 
@@ -227,7 +241,8 @@ int glue_attach(sd_event *event, DBusConnection *c, struct glue **ret)
         return r < 0 ? r : -ENOMEM;
     }
     dbus_connection_set_dispatch_status_function(c, on_dispatch_status, g, NULL);
-    dispatch_follow(g); /* something may have come in before we looked */
+    dispatch_follow(g,
+                    dbus_connection_get_dispatch_status(c)); /* something may have come in before we looked */
     *ret = g;
     return 0;
 }

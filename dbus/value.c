@@ -5,7 +5,6 @@
 #include <dbus/dbus.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 
 #include "dbus/value.h"
 #include "plugin/base/limits.h"
@@ -424,6 +423,26 @@ static void read_plain(DBusMessageIter *it, struct bus_value *v)
     }
 }
 
+/* The type of a value that is no variant, as one of ours. */
+static int read_type(DBusMessageIter *it, const struct reading *at, const char **ret)
+{
+    const char basic[] = {(char)dbus_message_iter_get_arg_type(it), '\0'};
+    char *sig;
+
+    /* The usual case, for which libdbus need not make a text. */
+    if (dbus_type_is_basic(basic[0]) && (*ret = known_signature(basic)))
+        return 0;
+    sig = dbus_message_iter_get_signature(it);
+    if (!sig)
+        return -ENOMEM;
+    *ret = known_signature(sig);
+    int r = *ret ? 0
+                 : mef_fail(at->err, MEF_ERROR_INVALID_ARGUMENTS,
+                            "The value of '%s' has the type '%s', which nothing takes.", at->key, sig);
+    dbus_free(sig);
+    return r;
+}
+
 static int read_value(DBusMessageIter *it, const struct reading *at, struct bus_value *ret)
 {
     struct bus_value v = {0};
@@ -437,14 +456,7 @@ static int read_value(DBusMessageIter *it, const struct reading *at, struct bus_
         dbus_message_iter_recurse(it, &inner);
         return read_value(&inner, at->depth ? at : &below, ret);
     }
-    char *sig = dbus_message_iter_get_signature(it);
-    if (!sig)
-        return -ENOMEM;
-    v.sig = known_signature(sig);
-    if (!v.sig)
-        r = mef_fail(at->err, MEF_ERROR_INVALID_ARGUMENTS,
-                     "The value of '%s' has the type '%s', which nothing takes.", at->key, sig);
-    dbus_free(sig);
+    r = read_type(it, at, &v.sig);
     if (r < 0)
         return r;
     switch (shape_of(v.sig)) {
@@ -484,12 +496,11 @@ static int read_value(DBusMessageIter *it, const struct reading *at, struct bus_
 
 int bus_values_read(struct DBusMessageIter *it, struct bus_value *v, size_t n, struct mef_error *reterr)
 {
+    static const char *const names[] = {"argument 1", "argument 2", "argument 3", "argument 4", "argument 5"};
     struct reading at = {"", 0, reterr};
 
     for (size_t i = 0; i < n; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "argument %zu", i + 1);
-        at.key = name;
+        at.key = i < ELEMENTS(names) ? names[i] : "a later argument";
         v[i] = (struct bus_value){0};
         int r =
             dbus_message_iter_get_arg_type(it) == DBUS_TYPE_INVALID ? -EINVAL : read_value(it, &at, &v[i]);

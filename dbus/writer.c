@@ -149,7 +149,9 @@ void bus_write_open(struct bus_writer *w)
 
 void bus_write_open_variant(struct bus_writer *w, const char *sig)
 {
-    if (next_type(w) != 'v' || !dbus_signature_validate_single(sig, NULL))
+    bool basic = sig[0] && !sig[1] && dbus_type_is_valid(sig[0]) && dbus_type_is_basic(sig[0]);
+
+    if (next_type(w) != 'v' || (!basic && !dbus_signature_validate_single(sig, NULL)))
         return bus_writer_fail(w, -EPROTO);
     open_as(w, 'v', DBUS_TYPE_VARIANT, sig, sig + strlen(sig));
 }

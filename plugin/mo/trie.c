@@ -41,9 +41,17 @@ static uint64_t base_of(unsigned shift, uint64_t key)
     return shift + BITS >= 64 ? 0 : key >> shift >> BITS << BITS << shift;
 }
 
+/* Set bits. Inline, since the compiler calls a function for processors that may have no such instruction. */
+static unsigned bits(uint32_t x)
+{
+    x -= x >> 1 & 0x55555555;
+    x = (x & 0x33333333) + (x >> 2 & 0x33333333);
+    return ((x + (x >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
+}
+
 static unsigned slots(const struct trie *t)
 {
-    return (unsigned)__builtin_popcount(t->map);
+    return bits(t->map);
 }
 
 static bool has(const struct trie *t, unsigned d)
@@ -53,7 +61,7 @@ static bool has(const struct trie *t, unsigned d)
 
 static unsigned place(const struct trie *t, unsigned d)
 {
-    return (unsigned)__builtin_popcount(t->map & ((UINT32_C(1) << d) - 1));
+    return bits(t->map & ((UINT32_C(1) << d) - 1));
 }
 
 /* ---- life ---- */
@@ -154,29 +162,39 @@ bool trie_get(const struct trie *t, uint64_t key, uint64_t *ret)
     return false;
 }
 
+/* The first entry of a map that is not empty. */
+static bool least(const struct trie *t, uint64_t *ret_key, uint64_t *ret)
+{
+    while (t->shift > 0)
+        t = t->slot[0].child;
+    *ret_key = t->base + (unsigned)__builtin_ctz(t->map);
+    *ret = t->slot[0].value;
+    return true;
+}
+
 bool trie_next(const struct trie *t, uint64_t from, uint64_t *ret_key, uint64_t *ret)
 {
-    unsigned first = 0;
+    const struct trie *behind = NULL; /* the nearest branch that is all above `from` */
 
-    if (!t)
-        return false;
-    if (covers(t->shift, t->base, from))
-        first = digit(t->shift, from);
-    else if (t->base < from)
-        return false;
-    for (unsigned d = first; d < FAN; d++) {
-        if (!has(t, d))
-            continue;
+    for (;;) {
+        if (t && !covers(t->shift, t->base, from) && t->base > from)
+            return least(t, ret_key, ret);
+        unsigned d = t ? digit(t->shift, from) : 0;
+        uint32_t rest = t && covers(t->shift, t->base, from) ? t->map >> d << d : 0;
+        if (!rest)
+            return behind && least(behind, ret_key, ret);
         const union slot *s = &t->slot[place(t, d)];
         if (t->shift == 0) {
-            *ret_key = t->base + d;
+            *ret_key = t->base + (unsigned)__builtin_ctz(rest);
             *ret = s->value;
             return true;
         }
-        if (trie_next(s->child, from, ret_key, ret))
-            return true;
+        if (!has(t, d))
+            return least(s->child, ret_key, ret);
+        if (rest & (rest - 1))
+            behind = s[1].child;
+        t = s->child;
     }
-    return false;
 }
 
 uint64_t trie_nth(const struct trie *t, size_t i)

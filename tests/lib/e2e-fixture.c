@@ -355,7 +355,12 @@ void e2e_agent_start(struct e2e *e)
         g_auto(GStrv) pair = g_strsplit(e->agent_env->pdata[i], "=", 2);
         env = g_environ_setenv(env, pair[0], pair[1], TRUE);
     }
-    e->agent = spawn((char **)argv, env, e->agent_log, -1);
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    for (char **word = e->agent_tool; word && *word; word++)
+        g_ptr_array_add(all, *word);
+    for (size_t i = 0; i < G_N_ELEMENTS(argv); i++)
+        g_ptr_array_add(all, (gpointer)(guintptr)argv[i]);
+    e->agent = spawn((char **)all->pdata, env, e->agent_log, -1);
     wait_notify(e, fd);
     close(fd);
 }

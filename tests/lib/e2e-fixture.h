@@ -29,6 +29,7 @@ struct e2e {
     char *kpm; /* hex of the pre-shared key */
     char *config, *state_dir, *runtime_dir, *agent_log, *bus_path, *bus_address;
     GPtrArray *agent_env; /* char *, NAME=VALUE, for the agent's next start; e.g. a crash point */
+    char **agent_tool;    /* a program and its words to run the agent below, NULL-terminated, or NULL */
     struct sim_process *sim;
     unsigned sim_port;           /* stays over e2e_sim_start() */
     GPid bus, agent;             /* 0: not running */

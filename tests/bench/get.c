@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Properties.Get of mef-agent against a service of libdbus and nothing else that answers the same call with
+ * the same value: instructions, and calls per second through one bus. GetManagedObjects of a large tree
+ * against a small one. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "tests/bench/count.h"
+#include "tests/bench/counted.h"
+#include "tests/bench/getter.h"
+#include "tests/lib/e2e-fixture.h"
+
+#define CALLS 1500 /* counted */
+#define WARM  100
+#define ROUNDS                                                                                               \
+    600 /* of the clock: short ones of each side in turn, so that others on the machine meet both */
+#define ROUND 25
+#define FEW   100 /* nodes */
+#define MANY  1000
+#define LISTS 5
+
+static void die_with_parent(gpointer data)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static GPid start_bare(const char *self, const char *address, const char *value, char *const *below)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    const char *mine[] = {self, "bare", address, value, NULL};
+    GPid pid;
+
+    for (; below && *below; below++)
+        g_ptr_array_add(argv, *below);
+    for (size_t i = 0; i < G_N_ELEMENTS(mine); i++)
+        g_ptr_array_add(argv, (gpointer)(guintptr)mine[i]);
+    if (!g_spawn_async(NULL, (char **)argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL,
+                       &pid, &error))
+        g_error("%s: %s", self, error->message);
+    return pid;
+}
+
+static void end(GPid pid)
+{
+    kill(pid, SIGTERM);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* ---- instructions ---- */
+
+static void warm_and_count(DBusConnection *c, const char *name, GPid pid)
+{
+    (void)getter_run(c, name, WARM, NULL);
+    counted_on(pid);
+    (void)getter_run(c, name, CALLS, NULL);
+    counted_off(pid);
+}
+
+static void instructions(const char *self)
+{
+    struct e2e e;
+    e2e_up(&e, NULL);
+    g_autofree char *out_ours = g_build_filename(e.dir, "ours.out", NULL);
+    g_autofree char *out_bare = g_build_filename(e.dir, "bare.out", NULL);
+    g_auto(GStrv) below_ours = counted_words(out_ours), below_bare = counted_words(out_bare);
+    e.agent_tool = below_ours;
+    e2e_agent_start_ready(&e);
+    DBusConnection *c = getter_connect(e.bus_address);
+    g_autofree char *value = getter_ask(c, GET_OURS);
+    GPid bare = start_bare(self, e.bus_address, value, below_bare);
+    getter_wait_for(c, GET_BARE);
+    g_autofree char *same = getter_ask(c, GET_BARE);
+    g_assert_cmpstr(same, ==, value);
+    warm_and_count(c, GET_OURS, e.agent);
+    warm_and_count(c, GET_BARE, bare);
+    dbus_connection_close(c);
+    dbus_connection_unref(c);
+    end(bare);
+    (void)e2e_agent_stop(&e, NULL);
+    at_most("Properties.Get, instructions", counted_read(out_ours) / CALLS, counted_read(out_bare) / CALLS,
+            1.18);
+    e2e_down(&e);
+}
+
+/* ---- calls per second ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *values)
+{
+    qsort(values, ROUNDS, sizeof *values, by_value);
+    return values[ROUNDS / 2];
+}
+
+/* The median of the pairs' ratios, told as calls per second of the median bare round. */
+static void calls_per_second(const char *self)
+{
+    static double bare_each[ROUNDS], ratio[ROUNDS];
+    struct e2e e;
+    e2e_up(&e, NULL);
+    e2e_agent_start_ready(&e);
+    DBusConnection *c = getter_connect(e.bus_address);
+    g_autofree char *value = getter_ask(c, GET_OURS);
+    GPid bare = start_bare(self, e.bus_address, value, NULL);
+    getter_wait_for(c, GET_BARE);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        double ours = (double)getter_run(c, GET_OURS, ROUND, NULL);
+        bare_each[i] = (double)getter_run(c, GET_BARE, ROUND, NULL);
+        ratio[i] = bare_each[i] / ours;
+    }
+    dbus_connection_close(c);
+    dbus_connection_unref(c);
+    end(bare);
+    (void)e2e_agent_stop(&e, NULL);
+    double reference = 1e6 * ROUND / median(bare_each);
+    at_least("Properties.Get, calls per second", reference * median(ratio), reference, 0.92);
+    e2e_down(&e);
+}
+
+/* ---- GetManagedObjects ---- */
+
+static void import(struct e2e *e, unsigned nodes)
+{
+    GString *text = g_string_new("{\"format\":1,\"nodes\":[");
+    g_autoptr(GError) error = NULL;
+
+    for (unsigned i = 0; i < nodes; i++)
+        g_string_append_printf(text,
+                               "%s{\"type\":\"authenticationProfile\",\"name\":\"profile-%u\",\"attrs\":{"
+                               "\"SUID\":22,\"description\":\"a profile\",\"TLSCiphersuites\":[\"00AE\"]}}",
+                               i ? "," : "", i);
+    g_string_append(text, "]}");
+    g_autoptr(GVariant) reply =
+        e2e_call(e, GET_PATH "/mo", "org.mefclient1.Tree", "Import",
+                 g_variant_new("(s@a{sv})", text->str, g_variant_new("a{sv}", NULL)), &error);
+    g_assert_no_error(error);
+    g_string_free(text, TRUE);
+}
+
+/* Instructions for one object of the answer. */
+static double managed(unsigned nodes)
+{
+    struct e2e e;
+    e2e_up(&e, NULL);
+    g_autofree char *out = g_build_filename(e.dir, "managed.out", NULL);
+    g_auto(GStrv) below = counted_words(out);
+    size_t objects = 0;
+    e.agent_tool = below;
+    e2e_agent_start_ready(&e);
+    import(&e, nodes);
+    for (unsigned i = 0; i <= LISTS; i++) {
+        g_autoptr(GError) error = NULL;
+        if (i == 1) /* the first one warms up */
+            counted_on(e.agent);
+        g_autoptr(GVariant) reply =
+            e2e_call(&e, GET_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, &error);
+        g_assert_no_error(error);
+        g_autoptr(GVariant) all = g_variant_get_child_value(reply, 0);
+        objects = g_variant_n_children(all);
+    }
+    counted_off(e.agent);
+    g_assert_cmpuint(objects, >=, nodes);
+    (void)e2e_agent_stop(&e, NULL);
+    double each = counted_read(out) / LISTS / (double)objects;
+    e2e_down(&e);
+    return each;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "bare") == 0) {
+        bare_service(argv[2], argv[3]);
+        return 1;
+    }
+    if (!count_tool())
+        return 1;
+    instructions(argv[0]);
+    calls_per_second(argv[0]);
+    double few = managed(FEW), many = managed(MANY);
+    at_most("GetManagedObjects, instructions per object, 1000 nodes : 100", many, few, 1.3);
+    return 0;
+}
