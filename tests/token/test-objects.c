@@ -542,6 +542,118 @@ static void test_ruins(void)
     env_teardown(&e);
 }
 
+/* ---- the token goes in the middle of an operation ---- */
+
+struct going {
+    struct token *t;
+    const struct der *cert;
+};
+
+static int op_generate(struct going *g, struct mef_error *err)
+{
+    return token_generate_p256(g->t, ID, 20, "key", err);
+}
+
+static int op_sign(struct going *g, struct mef_error *err)
+{
+    uint8_t rs[64], digest[32] = {1};
+    return token_sign_p256(g->t, ID, 20, digest, sizeof digest, rs, err);
+}
+
+static int op_put_cert(struct going *g, struct mef_error *err)
+{
+    return token_put_cert(g->t, ID, 20, "key", g->cert, false, err);
+}
+
+static int op_find_cert(struct going *g, struct mef_error *err)
+{
+    uint8_t print[32], id[TOKEN_ID_MAX];
+    size_t len;
+
+    sha256(g->cert, print);
+    return token_find_cert(g->t, print, 32, id, &len, NULL, err);
+}
+
+static int op_put_secret(struct going *g, struct mef_error *err)
+{
+    _cleanup_(secret_freep) struct secret *s = NULL;
+
+    g_assert_cmpint(secret_copy("0123456789abcdef", 16, &s), ==, 0);
+    return token_put_secret(g->t, "a@mef.example", s, err);
+}
+
+static int op_get_secret(struct going *g, struct mef_error *err)
+{
+    _cleanup_(secret_freep) struct secret *s = NULL;
+    return token_get_secret(g->t, "a@mef.example", &s, err);
+}
+
+static int op_list(struct going *g, struct mef_error *err)
+{
+    struct seen s = {0};
+    return token_enumerate(g->t, TOKEN_ANY, true, count_each, &s, err);
+}
+
+static int op_delete_secret(struct going *g, struct mef_error *err)
+{
+    return token_delete_label(g->t, TOKEN_SECRET_KEY, "a@mef.example", NULL, err);
+}
+
+static int op_delete_pair(struct going *g, struct mef_error *err)
+{
+    return token_delete_id(g->t, TOKEN_PAIR | TOKEN_CERTIFICATE, ID, 20, NULL, err);
+}
+
+/* Each operation, and the token goes at each function that it calls: TokenUnavailable, state absent; when it
+ * is back, under another slot number, the same operation succeeds, and at the end nothing is there twice. */
+static void test_going(void)
+{
+    static int (*const ops[])(struct going * g, struct mef_error * err) = {
+        op_generate,   op_sign, op_put_cert,      op_find_cert,  op_put_secret,
+        op_get_secret, op_list, op_delete_secret, op_delete_pair};
+    struct env e;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = make_cert("device", key, NULL, NULL, 1);
+    struct der cert = cert_der(x);
+    unsigned gone = 0;
+
+    env_setup(&e, true);
+    env_open(&e);
+    struct going g = {e.t, &cert};
+    for (size_t i = 0; i < G_N_ELEMENTS(ops); i++) {
+        for (int f = SHIM_FindObjectsInit; f < SHIM_MAX; f++) {
+            struct mef_error why = {0};
+            atomic_store(&e.shim->trip_at, 1 + f);
+            int r = ops[i](&g, &why);
+            if (!atomic_load(&e.shim->removed)) {
+                atomic_store(&e.shim->trip_at, 0);
+                continue; /* it does not call that */
+            }
+            gone++;
+            if (f != SHIM_FindObjectsFinal || r < 0) { /* all was found before it went */
+                g_assert_cmpint(why.word, ==, MEF_ERROR_TOKEN_UNAVAILABLE);
+                g_assert_cmpint(token_state(e.t), ==, TOKEN_ABSENT);
+            }
+            g_assert_cmpint(token_poll(e.t), ==, TOKEN_ABSENT);
+            atomic_fetch_add(&e.shim->slot_shift, 3);
+            atomic_store(&e.shim->removed, false);
+            g_assert_cmpint(token_poll(e.t), ==, TOKEN_PRESENT);
+            assert_ok(ops[i](&g, err));
+        }
+        if (i == 6) {
+            count_one(e.t, TOKEN_PAIR, 2);
+            count_one(e.t, TOKEN_CERTIFICATE, 1);
+            count_one(e.t, TOKEN_SECRET_KEY, 1);
+        }
+    }
+    count_one(e.t, TOKEN_ANY, 0);
+    g_assert_cmpuint(gone, >, 25);
+    free(cert.data);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    env_teardown(&e);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -552,5 +664,6 @@ int main(int argc, char **argv)
     g_test_add_func("/token/secret/store-find-delete", test_secrets);
     g_test_add_func("/token/index/3000-foreign-objects", test_foreign);
     g_test_add_func("/token/index/against-a-model", test_index);
+    g_test_add_func("/token/state/EE-23/goes-in-each-operation", test_going);
     return g_test_run();
 }
