@@ -308,7 +308,6 @@ static void send_listing(struct token_thread *t, bool fresh)
 static void send_state(struct token_thread *t, enum token_state state, const struct mef_error *why)
 {
     struct report *r = calloc(1, sizeof *r);
-
     bool news = !t->told_any || t->told != state;
 
     if (!news && streq(t->told_why, why->text)) {
@@ -343,10 +342,10 @@ static void open_first(struct token_thread *t)
                    &(struct event){.id = EVENT_TOKEN_FAILED, .error = mef_error_name(why.word)}, "%s",
                    why.text);
     t->seen = token_state(t->p.token);
-    send_state(t, t->seen, &why);
+    send_state(t, t->seen, t->seen == TOKEN_PRESENT ? &(struct mef_error){0} : &why);
 }
 
-/* What follows a look at the token: `before` is the state of the last one. */
+/* What follows a look at the token that found it so. What cannot be settled now stays unsettled. */
 static void follow(struct token_thread *t, enum token_state now)
 {
     struct mef_error why = {0};
@@ -355,9 +354,9 @@ static void follow(struct token_thread *t, enum token_state now)
          was = t->seen == TOKEN_PRESENT || t->seen == TOKEN_FULL;
 
     if (usable && !was)
-        (void)vault_reconcile(t->p.vault, VAULT_RETURN, &why);
+        (void)vault_reconcile(t->p.vault, VAULT_RETURN, NULL);
     else if (usable && atomic_load(&t->p.vault->unsettled))
-        (void)vault_reconcile(t->p.vault, VAULT_AGAIN, &why);
+        (void)vault_reconcile(t->p.vault, VAULT_AGAIN, NULL);
     t->seen = now;
     now = token_state(t->p.token); /* as reconciling has left it */
     if (now != TOKEN_PRESENT && token_info(t->p.token, &info) == 0) {

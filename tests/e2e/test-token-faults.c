@@ -329,6 +329,7 @@ static void test_slow(void)
     g_autoptr(GVariant) done =
         e2e_call(&c.e, job, "org.mefclient1.Job", "Cancel", g_variant_new("(a{sv})", NULL), &error);
     g_assert_no_error(error);
+    g_assert_nonnull(done);
     atomic_store(&c.shim->hold_in, 0);
     e2e_wait_property(&c.e, job, "Job", "State", "cancelled");
     check_rest(&c, 1, 20); /* what was begun goes on by itself */
