@@ -353,6 +353,7 @@ enum outcome update_procedure(struct client *c)
         return OUT_GONE;
     if (!rsc_good(a.rsc))
         return rsc_transient(a.rsc) ? OUT_RETRY : OUT_FATAL;
+    CRASH_POINT(REG_UPDATE_SENT);
     if (a.body.len > 0) {
         struct registration_want want = want_of(c, c->r.reg_id, true);
         if (registration_parse(c->vocabulary, c->cfg.fqdn, buf_str(&a.body), a.body.len, &reg, &c->error) <
@@ -370,6 +371,7 @@ enum outcome update_procedure(struct client *c)
     }
     if (adopt(c, &reg) < 0)
         return OUT_RETRY;
+    CRASH_POINT(REG_UPDATE_STORED);
     tell_event(c, EVENT_REGISTRATION_DONE, NULL, "The registration at '%s' was updated.", c->cfg.fqdn);
     return OUT_OK;
 }
@@ -416,9 +418,13 @@ enum outcome deregister_procedure(struct client *c)
     enum outcome o = registration_delete(c);
     if (o != OUT_OK)
         return o;
+    CRASH_POINT(DEREGISTER_SENT);
     c->wanted = false;
     tell_event(c, EVENT_REGISTRATION_ENDED, NULL, "'%s' is no longer registered at '%s'.", c->cfg.node,
                c->cfg.fqdn);
     forget_create(c);
-    return forget_registration(c, REG_NEW, "The client was de-registered before the report.");
+    o = forget_registration(c, REG_NEW, "The client was de-registered before the report.");
+    if (o == OUT_OK)
+        CRASH_POINT(DEREGISTER_STORED);
+    return o;
 }

@@ -4,7 +4,8 @@
  * program so that several run side by side and none can spoil another.
  *   crash-matrix --lines    `POINT<TAB>ok|lost|twice|torn<TAB>detail` a line, then `N of M points survived`
  *   crash-matrix --tap      the same as tests
- *   crash-matrix --story POINT:PASS | REQUEST:N | TRACE    one story, for a look at it */
+ *   crash-matrix --story POINT:PASS | REQUEST:N | TRACE    one story, for a look at it; LIFE/POINT:PASS and
+ *                                                          LIFE/TRACE: the other one (crash-life.c) */
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -16,9 +17,11 @@
 #include "tests/e2e/crash-story.h"
 
 #define PASSES_MAX  4u
+#define LIFE_MAX    6u /* add, two deletions, import, two deletions */
 #define KILLS       10u
 #define ANY_REQUEST "REQUEST"
 #define TRACE       "TRACE"
+#define LIFE        "LIFE/"
 
 /* What a point's survival says beyond that nothing is doubled, orphaned or lost. */
 static const struct point {
@@ -30,6 +33,10 @@ static const struct point {
     {ANY_REQUEST, NULL},
 };
 #define N_POINTS G_N_ELEMENTS(points)
+
+/* Where the second story kills: its own points, and each commit of its tree (deletion, import). */
+static const char *const life_points[] = {"REG_UPDATE_SENT",   "REG_UPDATE_STORED", "DEREGISTER_SENT",
+                                          "DEREGISTER_STORED", "MO_COMMIT_BEFORE",  "MO_COMMIT_AFTER"};
 
 static const struct point ids[] = {
     {"REG_CREATE_STORED", "EE-13/"}, /* the retrieve follows */
@@ -50,7 +57,7 @@ struct job {
 
 struct result {
     enum crash_verdict verdict;
-    unsigned passes, survived;
+    unsigned passes, life, survived; /* passes in the one story and in the other */
     GString *detail, *noise;
 };
 
@@ -113,17 +120,25 @@ static void job_free(gpointer data)
 
 /* ---- the matrix --------------------------------------------------------------------------------------- */
 
-/* How often a story passes each point. */
-static void count_passes(struct matrix *m)
+static bool in_life(size_t point)
 {
-    struct job *j = job_new(0, g_strdup(TRACE));
+    for (size_t i = 0; i < G_N_ELEMENTS(life_points); i++)
+        if (strcmp(points[point].name, life_points[i]) == 0)
+            return true;
+    return false;
+}
+
+/* How often a story passes each point. */
+static void count_passes(struct matrix *m, bool life)
+{
+    struct job *j = job_new(0, g_strdup(life ? LIFE TRACE : TRACE));
 
     run_job(j, m);
     g_auto(GStrv) lines = g_strsplit(j->output, "\n", -1);
     for (char **l = lines; *l; l++)
         for (size_t i = 0; i < N_POINTS; i++)
             if (g_str_has_prefix(*l, "passed\t") && strcmp(*l + strlen("passed\t"), points[i].name) == 0)
-                m->result[i].passes++;
+                ++*(life ? &m->result[i].life : &m->result[i].passes);
     if (j->status != 0 || !strstr(j->output, "ok\t\n")) {
         fprintf(stderr, "%s%s", j->noise, j->output);
         g_printerr("crash-matrix: the story goes wrong even when nobody is killed\n");
@@ -162,12 +177,15 @@ static void run_matrix(struct matrix *m)
         m->result[i].detail = g_string_new(NULL);
         m->result[i].noise = g_string_new(NULL);
     }
-    count_passes(m);
+    count_passes(m, false);
+    count_passes(m, true);
     m->result[N_POINTS - 1].passes = KILLS;
     for (size_t i = 0; i < N_POINTS; i++) {
         unsigned most = i == N_POINTS - 1 ? KILLS : PASSES_MAX;
         for (unsigned k = 1; k <= MIN(m->result[i].passes, most); k++)
             g_ptr_array_add(m->jobs, job_new(i, g_strdup_printf("%s:%u", points[i].name, k)));
+        for (unsigned k = 1; in_life(i) && k <= MIN(m->result[i].life, LIFE_MAX); k++)
+            g_ptr_array_add(m->jobs, job_new(i, g_strdup_printf(LIFE "%s:%u", points[i].name, k)));
     }
     GThreadPool *pool = g_thread_pool_new(run_job, m, (int)CLAMP(g_get_num_processors(), 2, 8), FALSE, NULL);
     for (guint i = 0; i < m->jobs->len; i++)
@@ -177,11 +195,12 @@ static void run_matrix(struct matrix *m)
         judge(m, m->jobs->pdata[i]);
     for (size_t i = 0; i < N_POINTS; i++) {
         struct result *r = &m->result[i];
-        if (r->passes == 0) {
+        if (r->passes == 0 && (r->life == 0 || !in_life(i))) {
             r->verdict = VERDICT_LOST;
             g_string_append(r->detail, "the story never comes here");
         } else if (r->verdict == VERDICT_OK) {
-            g_string_append_printf(r->detail, "killed %u times, passed %u times", r->survived, r->passes);
+            g_string_append_printf(r->detail, "killed %u times, passed %u times", r->survived,
+                                   r->passes + (in_life(i) ? r->life : 0));
         }
     }
 }
@@ -236,6 +255,8 @@ static int test_matrix(const struct matrix *m, int argc, char **argv)
 
 static int tell_story(const char *text)
 {
+    bool life = g_str_has_prefix(text, LIFE);
+    text += life ? strlen(LIFE) : 0;
     g_auto(GStrv) word = g_strsplit(text, ":", 2);
     unsigned n = word[1] ? (unsigned)g_ascii_strtoull(word[1], NULL, 10) : 1;
     struct crash_wish wish = {.trace = strcmp(text, TRACE) == 0};
@@ -245,6 +266,7 @@ static int tell_story(const char *text)
         wish.request = n;
     else if (!wish.trace)
         wish = (struct crash_wish){.point = word[0], .pass = n};
+    wish.life = life;
     crash_story(&wish);
     return 0;
 }

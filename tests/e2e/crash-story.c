@@ -21,24 +21,12 @@
     "\"retryDuration\":\"PT10M\"}"
 #define N_COMMANDS 3u
 
-struct story {
-    struct e2e e;
-    const struct crash_wish *wish;
-    GThread *killer;
-    bool died;
-    GPtrArray *seen; /* char *: the tree as it was after the restart */
-    GPtrArray *told; /* char *: the tree at rest, between the chapters */
-    enum crash_verdict verdict;
-    GString *detail;
-};
-
 static const struct chapter_reg {
     const char *node, *admin;
     bool anchor;
 } regs[] = {{"mef1", E2E_ADMIN, true}, {"mef2", "second.example.org", false}};
 
-static void judge(struct story *s, enum crash_verdict v, const char *format, ...) G_GNUC_PRINTF(3, 4);
-static void judge(struct story *s, enum crash_verdict v, const char *format, ...)
+void story_judge(struct story *s, enum crash_verdict v, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -66,7 +54,7 @@ static bool at_any(const struct story *s, const char *const *points)
 /* ---- the agent ---------------------------------------------------------------------------------------- */
 
 /* The tree as text, without what counts changes. */
-static char *export_tree(struct story *s)
+char *story_export(struct story *s)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) reply =
@@ -88,7 +76,7 @@ static char *export_tree(struct story *s)
 }
 
 /* Whether the agent was killed since the last look; then it runs again. */
-static bool killed(struct story *s)
+bool story_killed(struct story *s)
 {
     int status;
 
@@ -102,11 +90,11 @@ static bool killed(struct story *s)
     s->died = true;
     g_ptr_array_set_size(s->e.agent_env, 0);
     e2e_agent_start_ready(&s->e);
-    char *tree = export_tree(s);
+    char *tree = story_export(s);
     if (tree)
         g_ptr_array_add(s->seen, tree);
     else
-        judge(s, VERDICT_TORN, "no Export after the restart");
+        story_judge(s, VERDICT_TORN, "no Export after the restart");
     return true;
 }
 
@@ -116,13 +104,13 @@ static gboolean wake(gpointer data)
 }
 
 /* False when the time was over. A kill on the way begins it anew. */
-static bool until(struct story *s, bool (*test)(struct story *s, void *data), void *data)
+bool story_until(struct story *s, bool (*test)(struct story *s, void *data), void *data)
 {
     gint64 end = g_get_monotonic_time() + REST_S * G_USEC_PER_SEC;
     guint timer = g_timeout_add(100, wake, NULL);
     bool met = true;
 
-    while (killed(s) || !test(s, data)) {
+    while (story_killed(s) || !test(s, data)) {
         if (g_get_monotonic_time() > end) {
             met = false;
             break;
@@ -133,7 +121,7 @@ static bool until(struct story *s, bool (*test)(struct story *s, void *data), vo
     return met;
 }
 
-static bool is_new(struct story *s, void *data)
+bool story_is_new(struct story *s, void *data)
 {
     return *(GPid *)data != s->e.agent;
 }
@@ -143,17 +131,18 @@ static bool has_died(struct story *s, void *data)
     return s->died;
 }
 
-/* As until(), and a kill at a request that has come is over, too, so that what follows can be looked at. */
+/* As story_until(), and a kill at a request that has come is over, too, so that what follows can be looked
+ * at. */
 static bool rest(struct story *s, bool (*test)(struct story *s, void *data), void *data)
 {
-    if (!until(s, test, data))
+    if (!story_until(s, test, data))
         return false;
     if (!s->wish->request || s->died)
         return true;
     json_t *state = sim_state(s->e.sim);
     bool due = json_integer_value(json_object_get(state, "requests")) >= s->wish->request;
     json_decref(state);
-    return !due || (until(s, has_died, NULL) && until(s, test, data));
+    return !due || (story_until(s, has_died, NULL) && story_until(s, test, data));
 }
 
 /* Calls until there is an answer; an error other than the one that a repeat brings ends the program. */
@@ -173,7 +162,7 @@ static void call(struct story *s, const char *path, const char *interface, const
             return;
         if ((g_strcmp0(name, "org.freedesktop.DBus.Error.NoReply") != 0 &&
              g_strcmp0(name, "org.freedesktop.DBus.Error.ServiceUnknown") != 0) ||
-            (repeated && s->died) || !until(s, is_new, &pid)) {
+            (repeated && s->died) || !story_until(s, story_is_new, &pid)) {
             e2e_dump(&s->e);
             g_error("%s: %s", method, error->message);
         }
@@ -218,13 +207,13 @@ static char *registration_path(const struct chapter_reg *r)
 
 static bool has_tree(struct story *s, void *data)
 {
-    return (*(char **)data = export_tree(s)) != NULL;
+    return (*(char **)data = story_export(s)) != NULL;
 }
 
-static void tell_tree(struct story *s)
+void story_tell_tree(struct story *s)
 {
     char *tree = NULL;
-    if (!until(s, has_tree, &tree))
+    if (!story_until(s, has_tree, &tree))
         g_error("no Export at rest");
     g_ptr_array_add(s->told, tree);
 }
@@ -238,7 +227,7 @@ static size_t recorded(struct story *s)
     return n;
 }
 
-static size_t live_at_mef(struct story *s)
+size_t story_live_at_mef(struct story *s)
 {
     json_t *list = e2e_sim_records(&s->e, "registrations");
     size_t n = json_array_size(list);
@@ -269,9 +258,9 @@ static void check_rest(struct story *s, const struct chapter_reg *r)
     guint64 next = e2e_get_number(&s->e, path, "Registration", "NextPoll");
 
     if (next > (guint64)g_get_real_time() + RETRY_S * (guint64)G_USEC_PER_SEC)
-        judge(s, VERDICT_LOST, "the next poll of %s was put off", r->node);
-    if (live_at_mef(s) != (size_t)(r - regs + 1))
-        judge(s, VERDICT_TWICE, "%zu registrations at the MEF", live_at_mef(s));
+        story_judge(s, VERDICT_LOST, "the next poll of %s was put off", r->node);
+    if (story_live_at_mef(s) != (size_t)(r - regs + 1))
+        story_judge(s, VERDICT_TWICE, "%zu registrations at the MEF", story_live_at_mef(s));
 }
 
 static bool add(struct story *s, const struct chapter_reg *r)
@@ -290,15 +279,15 @@ static bool add(struct story *s, const struct chapter_reg *r)
     call(s, MO, PREFIX "Tree", "AddMefClientRegCfg", g_variant_new("(ssa{sv})", E2E_FQDN, r->admin, &options),
          PREFIX "Error.AlreadyExists");
     if (!rest(s, at_rest, (void *)r)) {
-        judge(s, VERDICT_LOST, "%s did not come to rest; %zu reports at the MEF", r->node, recorded(s));
+        story_judge(s, VERDICT_LOST, "%s did not come to rest; %zu reports at the MEF", r->node, recorded(s));
         return false;
     }
     check_rest(s, r);
-    tell_tree(s);
+    story_tell_tree(s);
     return true;
 }
 
-static void delete_node(struct story *s, const char *type, const char *name)
+void story_delete_node(struct story *s, const char *type, const char *name)
 {
     g_autofree char *path = node_path(type, name);
     call(s, path, PREFIX "Node", "Delete", g_variant_new("(a{sv})", NULL),
@@ -311,17 +300,18 @@ static bool has_ended(struct story *s, void *data)
     g_autofree char *path = registration_path(r);
     g_autoptr(GVariant) state = e2e_get(&s->e, path, "Registration", "State");
     g_autofree char *alive = e2e_get_string(&s->e, "/org/mefclient1", "Manager", "State");
-    return !state && *alive && live_at_mef(s) == G_N_ELEMENTS(regs) - (size_t)(r - regs) - 1;
+    return !state && *alive && story_live_at_mef(s) == G_N_ELEMENTS(regs) - (size_t)(r - regs) - 1;
 }
 
 static bool end(struct story *s, const struct chapter_reg *r)
 {
-    delete_node(s, "MEFClientRegCfg", r->node);
+    story_delete_node(s, "MEFClientRegCfg", r->node);
     if (!rest(s, has_ended, (void *)r)) {
-        judge(s, VERDICT_LOST, "%s did not end; %zu registrations at the MEF", r->node, live_at_mef(s));
+        story_judge(s, VERDICT_LOST, "%s did not end; %zu registrations at the MEF", r->node,
+                    story_live_at_mef(s));
         return false;
     }
-    tell_tree(s);
+    story_tell_tree(s);
     return true;
 }
 
@@ -358,13 +348,13 @@ static void count_object(struct holding *h, const char *line)
 static void compare(struct story *s, const char *when, const char *what, unsigned is, unsigned should)
 {
     if (is < should)
-        judge(s, VERDICT_LOST, "%s: %u of %u %s in the token", when, is, should, what);
+        story_judge(s, VERDICT_LOST, "%s: %u of %u %s in the token", when, is, should, what);
     if (is > should)
-        judge(s, VERDICT_TWICE, "%s: %u instead of %u %s in the token", when, is, should, what);
+        story_judge(s, VERDICT_TWICE, "%s: %u instead of %u %s in the token", when, is, should, what);
 }
 
 /* What must lie in the token while so many registrations are enrolled. */
-static void check_token(struct story *s, const char *when, unsigned enrolled, unsigned anchors)
+void story_check_token(struct story *s, const char *when, unsigned enrolled, unsigned anchors)
 {
     g_autofree char *list = e2e_token_list(&s->e);
     g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
@@ -411,18 +401,18 @@ static void check_reports(struct story *s)
         json_int_t csc = json_integer_value(json_object_get(one, "csc"));
         json_int_t deserved = deserved_by(cid);
         if (csc != deserved)
-            judge(s, VERDICT_LOST, "command %s was reported with %d", cid, (int)csc);
+            story_judge(s, VERDICT_LOST, "command %s was reported with %d", cid, (int)csc);
         if (!json_is_true(json_object_get(one, "recorded")))
             continue;
         char *key = g_strdup_printf("%s %s", json_string_value(json_object_get(one, "registration")), cid);
         if (!g_hash_table_add(seen, key))
-            judge(s, VERDICT_TWICE, "command %s was reported twice", cid);
+            story_judge(s, VERDICT_TWICE, "command %s was reported twice", cid);
     }
     json_decref(list);
     if (g_hash_table_size(seen) < N_COMMANDS * G_N_ELEMENTS(regs))
-        judge(s, VERDICT_LOST, "%u commands were reported", g_hash_table_size(seen));
+        story_judge(s, VERDICT_LOST, "%u commands were reported", g_hash_table_size(seen));
     if (g_hash_table_size(seen) > N_COMMANDS * G_N_ELEMENTS(regs))
-        judge(s, VERDICT_TWICE, "%u commands were reported", g_hash_table_size(seen));
+        story_judge(s, VERDICT_TWICE, "%u commands were reported", g_hash_table_size(seen));
 }
 
 /* A certificate that was issued and not yet in the token may be asked for again. */
@@ -435,9 +425,9 @@ static void check_enrolments(struct story *s)
 
     json_decref(list);
     if (n < G_N_ELEMENTS(regs))
-        judge(s, VERDICT_LOST, "%zu enrolments", n);
+        story_judge(s, VERDICT_LOST, "%zu enrolments", n);
     if (n > most)
-        judge(s, VERDICT_TWICE, "%zu enrolments", n);
+        story_judge(s, VERDICT_TWICE, "%zu enrolments", n);
 }
 
 /* MC-02: no retrieve between a command and its update. Only a command that came and never reached the journal
@@ -453,7 +443,7 @@ static void check_log(struct story *s)
         const char *answer = json_string_value(json_object_get(line, "answer"));
         json_t *violation = json_array_get(json_object_get(line, "violation"), 0);
         if (violation)
-            judge(s, VERDICT_TWICE, "the MEF says: %s", json_string_value(violation));
+            story_judge(s, VERDICT_TWICE, "the MEF says: %s", json_string_value(violation));
         if (g_strcmp0(json_string_value(json_object_get(line, "op")), "retrieve") != 0 ||
             g_strcmp0(json_string_value(json_object_get(line, "resource")), "command") != 0)
             continue;
@@ -463,18 +453,19 @@ static void check_log(struct story *s)
     json_decref(log);
     most += at_any(s, not_in_journal);
     if (retrieves > most || retrieves < G_N_ELEMENTS(regs))
-        judge(s, retrieves > most ? VERDICT_TWICE : VERDICT_LOST, "%zu retrieves of commands", retrieves);
+        story_judge(s, retrieves > most ? VERDICT_TWICE : VERDICT_LOST, "%zu retrieves of commands",
+                    retrieves);
     if (reissued > most - G_N_ELEMENTS(regs))
-        judge(s, VERDICT_TWICE, "%zu commands were asked for again", reissued);
+        story_judge(s, VERDICT_TWICE, "%zu commands were asked for again", reissued);
 }
 
 /* After a restart the tree was one of those that a caller could have left. */
-static void check_trees(struct story *s)
+void story_check_trees(struct story *s)
 {
     for (guint i = 0; i < s->seen->len; i++)
         if (!g_ptr_array_find_with_equal_func(s->told, s->seen->pdata[i], g_str_equal, NULL)) {
             g_printerr("# the tree: %s\n", (char *)s->seen->pdata[i]);
-            judge(s, VERDICT_TORN, "the tree after the restart is neither the old nor the new one");
+            story_judge(s, VERDICT_TORN, "the tree after the restart is neither the old nor the new one");
         }
 }
 
@@ -482,32 +473,32 @@ static void check_trees(struct story *s)
 
 static void tell(struct story *s)
 {
-    tell_tree(s);
+    story_tell_tree(s);
     if (s->wish->request)
         s->killer = g_thread_new("killer", kill_later, s);
     if (!add(s, &regs[0]))
         return;
-    check_token(s, "enrolled", 1, 1);
+    story_check_token(s, "enrolled", 1, 1);
     if (!add(s, &regs[1]))
         return;
-    check_token(s, "both enrolled", 2, 1);
+    story_check_token(s, "both enrolled", 2, 1);
     check_reports(s);
     check_enrolments(s);
     if (!end(s, &regs[0]))
         return;
-    check_token(s, "the first ended", 1, 1);
+    story_check_token(s, "the first ended", 1, 1);
     if (!end(s, &regs[1]))
         return;
-    check_token(s, "both ended", 0, 1);
-    delete_node(s, "authenticationProfile", "mef1-psk");
-    tell_tree(s);
-    delete_node(s, "authenticationProfile", "mef2-psk");
-    tell_tree(s);
-    delete_node(s, "trustAnchorCred", "mef1-ca");
-    tell_tree(s);
-    if (killed(s))
-        tell_tree(s);
-    check_trees(s);
+    story_check_token(s, "both ended", 0, 1);
+    story_delete_node(s, "authenticationProfile", "mef1-psk");
+    story_tell_tree(s);
+    story_delete_node(s, "authenticationProfile", "mef2-psk");
+    story_tell_tree(s);
+    story_delete_node(s, "trustAnchorCred", "mef1-ca");
+    story_tell_tree(s);
+    if (story_killed(s))
+        story_tell_tree(s);
+    story_check_trees(s);
     check_log(s);
 }
 
@@ -529,22 +520,25 @@ void crash_story(const struct crash_wish *wish)
                       .told = g_ptr_array_new_with_free_func(g_free),
                       .detail = g_string_new(NULL)};
 
-    e2e_up(&s.e, SCENARIO);
+    e2e_up(&s.e, wish->life ? LIFE_SCENARIO : SCENARIO);
     e2e_configure(&s.e, "[mef]\nbackoff-min=1\nbackoff-max=2\n");
     if (wish->point)
         g_ptr_array_add(s.e.agent_env, g_strdup_printf("MEFCLIENT_CRASH_AT=%s:%u", wish->point, wish->pass));
     if (wish->trace)
         g_ptr_array_add(s.e.agent_env, g_strdup("MEFCLIENT_CRASH_AT=TRACE"));
     e2e_agent_start_ready(&s.e);
-    tell(&s);
+    if (wish->life)
+        life_tell(&s);
+    else
+        tell(&s);
     if (s.killer)
         g_thread_join(s.killer);
     if (!s.died && (wish->point || wish->request))
-        judge(&s, VERDICT_LOST, "nobody was killed");
+        story_judge(&s, VERDICT_LOST, "nobody was killed");
     if (s.verdict != VERDICT_OK)
         e2e_dump(&s.e);
     if (e2e_agent_stop(&s.e, NULL) != 0)
-        judge(&s, VERDICT_LOST, "the agent did not end in order");
+        story_judge(&s, VERDICT_LOST, "the agent did not end in order");
     if (wish->trace)
         print_passes(&s);
     e2e_down(&s.e);
