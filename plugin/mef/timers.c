@@ -44,8 +44,8 @@ uint64_t poll_timer_left(struct client *c)
     return c->poll_ours ? left : least(left, until(c->r.next_poll, now_of(c)));
 }
 
-/* What is left of a stored timer can be no more than from the last contact, which is not later than its
- * start... so a clock that is behind that contact is wrong, or was. */
+/* What is left of a stored timer is at most the span from the last contact, which is no earlier than its
+ * start, to its end; a clock that is behind that contact is wrong, or was. */
 static uint64_t stored_poll_span(struct client *c)
 {
     int64_t now = now_of(c);
