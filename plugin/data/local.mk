@@ -15,7 +15,7 @@ dist_catalog_DATA = plugin/data/mefclient.catalog
 
 data_templates = plugin/data/mef-agent.service.in plugin/data/org.mefclient1.service.in plugin/data/mefclient.tmpfiles.in
 data_made = $(data_templates:.in=)
-EXTRA_DIST += $(data_templates) plugin/data/mefclient.sysusers plugin/data/mefclient.conf plugin/data/mefctl.bash
+EXTRA_DIST += $(data_templates) plugin/data/mefclient.sysusers plugin/data/mefclient.conf plugin/data/mefctl.bash plugin/data/mef-agent.bash
 CLEANFILES += $(data_made)
 noinst_DATA = plugin/data/mefclient.tmpfiles
 
@@ -31,12 +31,13 @@ install-data-local: plugin/data/mefclient.tmpfiles
 	$(INSTALL_DATA) $(srcdir)/plugin/data/mefclient.sysusers '$(DESTDIR)$(sysusersdir)/mefclient.conf'
 	$(INSTALL_DATA) plugin/data/mefclient.tmpfiles '$(DESTDIR)$(tmpfilesdir)/mefclient.conf'
 	$(INSTALL_DATA) $(srcdir)/plugin/data/mefctl.bash '$(DESTDIR)$(bashcompletiondir)/mefctl'
+	$(INSTALL_DATA) $(srcdir)/plugin/data/mef-agent.bash '$(DESTDIR)$(bashcompletiondir)/mef-agent'
 	test -e '$(DESTDIR)$(configurationdir)/mefclient.conf' || \
 		$(INSTALL_DATA) $(srcdir)/plugin/data/mefclient.conf '$(DESTDIR)$(configurationdir)/mefclient.conf'
 
 uninstall-local:
 	rm -f '$(DESTDIR)$(sysusersdir)/mefclient.conf' '$(DESTDIR)$(tmpfilesdir)/mefclient.conf' \
-		'$(DESTDIR)$(bashcompletiondir)/mefctl'
+		'$(DESTDIR)$(bashcompletiondir)/mefctl' '$(DESTDIR)$(bashcompletiondir)/mef-agent'
 	! cmp -s $(srcdir)/plugin/data/mefclient.conf '$(DESTDIR)$(configurationdir)/mefclient.conf' || \
 		rm -f '$(DESTDIR)$(configurationdir)/mefclient.conf'
 	-rmdir '$(DESTDIR)$(configurationdir)/mefclient.conf.d' '$(DESTDIR)$(configurationdir)' 2>/dev/null

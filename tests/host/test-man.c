@@ -125,6 +125,94 @@ static void test_bus(void)
     g_assert_true(ok);
 }
 
+/* Option keys of the bus, and polkit's actions. */
+static void test_keys(void)
+{
+    GDir *dir = g_dir_open(TOP_SRCDIR "/plugin", 0, NULL);
+    char *text = page("org.mefclient1.5");
+    GRegex *regex = g_regex_new("\\{\"([A-Za-z]+)\", \"((?:a?[bqstuo]|a\\{sv\\})+)\"\\}", 0, 0, NULL);
+    unsigned n = 0;
+    bool ok = true;
+
+    g_assert_nonnull(dir);
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        char *path = g_build_filename(TOP_SRCDIR, "plugin", name, NULL), *source = NULL;
+        GMatchInfo *match = NULL;
+        if (g_str_has_prefix(name, "bus-") && g_str_has_suffix(name, ".c") &&
+            g_file_get_contents(path, &source, NULL, NULL))
+            g_regex_match(regex, source, 0, &match);
+        for (; match && g_match_info_matches(match); g_match_info_next(match, NULL), n++) {
+            char *key = g_match_info_fetch(match, 1), *sig = g_match_info_fetch(match, 2);
+            char *option = g_strdup_printf("%s %s", key, sig),
+                 *member = g_strdup_printf(".B signal %s(", key);
+            /* Signals stand in tables of the same form. */
+            ok &= strstr(text, member) || holds(text, "org.mefclient1.5", option);
+            g_free(key);
+            g_free(sig);
+            g_free(option);
+            g_free(member);
+        }
+        g_clear_pointer(&match, g_match_info_unref);
+        g_free(path);
+        g_free(source);
+    }
+    g_assert_cmpuint(n, >, 20);
+    g_assert_true(ok);
+    g_assert_true(all_matches("policy/org.mefclient1.policy", "<action id=\"([^\"]+)\">", "org.mefclient1.5",
+                              "\n.B ", "\n"));
+    g_regex_unref(regex);
+    g_dir_close(dir);
+    g_free(text);
+}
+
+static void test_events(void)
+{
+    g_assert_true(
+        all_matches("plugin/base/events.def", "^X\\(([A-Z_]+),", "mefclient-events.7", "\n.B ", "\n"));
+    g_assert_true(
+        all_matches("plugin/base/events.def", "\"([0-9a-f]{32})\"", "mefclient-events.7", "\n", "\n"));
+    g_assert_true(
+        all_matches("docs/events.md", "^\\| `(MEF_[A-Z_]+)` \\|", "mefclient-events.7", "\n.B ", "\n"));
+}
+
+/* Each member of the tables of the ABI. */
+static void test_abi(void)
+{
+    g_assert_true(all_matches("plugin/include/mefplug/host.h",
+                              "^    (?:const )?[a-z0-9_ ]+\\*?(?:const \\*)?\\b(?!reserved)([a-z_]+);",
+                              "mefplug.7", "", ""));
+    g_assert_true(all_matches("plugin/include/mefplug/host.h", "\\(\\*([a-z_]+(?<!_fn))\\)\\(", "mefplug.7", "", ""));
+}
+
+/* Every page is whole for a reader's roff. */
+static void test_roff(void)
+{
+    static const char *const pages[] = {"mefctl.1",         "mefclient.conf.5", "mefclient-collectd.5",
+                                        "org.mefclient1.5", "mefplug.7",        "mefclient-events.7",
+                                        "mef-agent.8"};
+    char *groff = g_find_program_in_path("groff");
+
+    if (!groff) {
+        g_test_skip("groff is not installed");
+        return;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(pages); i++) {
+        char *file = g_build_filename(TOP_SRCDIR, "man", pages[i], NULL), *out = NULL, *err = NULL;
+        const char *argv[] = {groff, "-ww", "-man", "-Tutf8", "-z", file, NULL};
+        GError *error = NULL;
+        int status = 0;
+
+        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status, &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(err, ==, "");
+        g_assert_cmpint(status, ==, 0);
+        g_free(file);
+        g_free(out);
+        g_free(err);
+    }
+    g_free(groff);
+}
+
 static void test_collectd(void)
 {
     static const char *const names[] = {"gauge-registered", "gauge-cert_expiry_seconds", "derive-commands_",
@@ -146,5 +234,9 @@ int main(int argc, char **argv)
     g_test_add_func("/man/mefclient.conf", test_configuration);
     g_test_add_func("/man/mefclient-collectd", test_collectd);
     g_test_add_func("/man/org.mefclient1", test_bus);
+    g_test_add_func("/man/org.mefclient1/keys-and-actions", test_keys);
+    g_test_add_func("/man/mefclient-events", test_events);
+    g_test_add_func("/man/mefplug", test_abi);
+    g_test_add_func("/man/roff", test_roff);
     return g_test_run();
 }

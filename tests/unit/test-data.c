@@ -3,6 +3,7 @@
  * journalctl, the configuration by mef-agent, the completion by bash. */
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define PLUGIN TOP_BUILDDIR "/plugin/.libs/mefclient.so"
@@ -167,11 +168,17 @@ static void test_completion(void)
         {"mefctl --timeout 5 log-level de", "4", "debug", "add"},
         {"mefctl jobs --c", "2", "--cancel", "--kpm-id"},
         {"mefctl tree --kp", "2", "", "--kpm-id"},
+        {"mefctl log", "1", "login", "add"},
+        {"mef-agent --che", "1", "--check-config", "--config"},
+        {"mef-agent --log-target con", "2", "console", "journal"},
+        {"mef-agent --log-target journal --st", "3", "--state-dir", "journal"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        bool agent = g_str_has_prefix(rows[i].words, "mef-agent");
         g_autofree char *script = g_strdup_printf(
-            ". '%s'; COMP_WORDS=(%s); COMP_CWORD=%s; _mefctl; printf '<%%s>\\n' \"${COMPREPLY[@]}\"",
-            TOP_SRCDIR "/plugin/data/mefctl.bash", rows[i].words, rows[i].cword);
+            ". '%s'; COMP_WORDS=(%s); COMP_CWORD=%s; %s; printf '<%%s>\\n' \"${COMPREPLY[@]}\"",
+            agent ? TOP_SRCDIR "/plugin/data/mef-agent.bash" : TOP_SRCDIR "/plugin/data/mefctl.bash",
+            rows[i].words, rows[i].cword, agent ? "_mef_agent" : "_mefctl");
         g_autofree char *out = run(0, (const char *const[]){"bash", "--norc", "-u", "-c", script, NULL});
         g_autofree char *wanted = g_strdup_printf("<%s>\n", rows[i].wanted);
         g_autofree char *unwanted = g_strdup_printf("<%s>\n", rows[i].unwanted);

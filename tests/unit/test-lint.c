@@ -446,7 +446,7 @@ static void test_events(void)
     g_autofree char *catalog = read_top("plugin/data/mefclient.catalog"), *list = read_top("docs/events.md");
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
     GString *found = g_string_new(NULL);
-    size_t entries = 0;
+    size_t entries = 0, rows = 0;
 
     g_assert_nonnull(catalog);
     g_assert_nonnull(list);
@@ -465,8 +465,22 @@ static void test_events(void)
         if (!strstr(list, row))
             g_string_append_printf(found, "docs/events.md: no row '%s'\n", row);
     }
-    for (const char *s = strstr(catalog, "\n-- "); s; s = strstr(s + 1, "\n-- "))
+    for (const char *s = strstr(catalog, "\n-- "); s; s = strstr(s + 1, "\n-- ")) {
+        const char *next = strstr(s + 1, "\n-- ");
+        g_autofree char *text = next ? g_strndup(s, (gsize)(next - s)) : g_strdup(s);
+        g_auto(GStrv) part = g_strsplit(g_strchomp(text), "\n\n", -1);
+        /* Head; what happened; what to do next. */
+        if (g_strv_length(part) < 3 || !strstr(part[0], "\nSubject: ") || strlen(part[1]) < 20 ||
+            strlen(part[g_strv_length(part) - 1]) < 10)
+            g_string_append_printf(found, "mefclient.catalog: %.36s: it does not say what to do next\n",
+                                   s + 1);
         entries++;
+    }
+    for (const char *s = strstr(list, "| 6f3c"); s; s = strstr(s + 1, "| 6f3c"))
+        rows++;
+    if (rows != G_N_ELEMENTS(events))
+        g_string_append_printf(found, "docs/events.md: %zu rows for %zu events\n", rows,
+                               G_N_ELEMENTS(events));
     if (entries != G_N_ELEMENTS(events))
         g_string_append_printf(found, "mefclient.catalog: %zu entries for %zu events\n", entries,
                                G_N_ELEMENTS(events));
