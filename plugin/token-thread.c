@@ -419,6 +419,8 @@ static void *run(void *arg)
     struct token_thread *t = arg;
 
     t->self = pthread_self();
+    (void)pthread_setname_np(t->self,
+                             "mef-token"); /* for people with top; the one thread that looks by itself */
     open_first(t);
     (void)pthread_mutex_lock(&t->lock);
     while (!t->stop) {

@@ -14,3 +14,14 @@ BENCH_TARGETS += tests/bench/get
 tests_bench_get_SOURCES = tests/bench/get.c tests/bench/counted.c tests/bench/counted.h $(BENCH_GETTER)
 tests_bench_get_CFLAGS = $(BENCH_E2E_CFLAGS)
 tests_bench_get_LDADD = $(E2E_LDADD) $(DBUS_LIBS)
+
+BENCH_TARGETS += tests/bench/token
+tests_bench_token_SOURCES = tests/bench/token.c $(BENCH_COUNT)
+tests_bench_token_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(OPENSSL_CFLAGS)
+tests_bench_token_LDADD = $(E2E_LDADD)
+EXTRA_tests_bench_token_DEPENDENCIES = tests/token/shim-module.la
+
+BENCH_TARGETS += tests/bench/idle
+tests_bench_idle_SOURCES = tests/bench/idle.c $(BENCH_COUNT)
+tests_bench_idle_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS)
+tests_bench_idle_LDADD = $(E2E_LDADD)

@@ -80,6 +80,7 @@ void count_run(const char *program)
                       NULL, &status, &error) ||
         !g_spawn_check_wait_status(status, &error))
         g_error("%s below valgrind: %s", program, error->message);
+    g_clear_pointer(&sections, g_hash_table_unref);
     sections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     GDir *d = g_dir_open(dir, 0, NULL);
     while ((name = g_dir_read_name(d))) {
