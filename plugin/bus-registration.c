@@ -112,14 +112,15 @@ static int get_registration(void *object, const struct bus_property *p, struct b
     return 0;
 }
 
-static const struct bus_option no_options[] = {{NULL, NULL}};
+static const struct bus_option ask_options[] = {{"BindToCaller", "b"}, {NULL, NULL}};
 
 static int ask(struct bus_call *call, enum mef_procedure proc, const char *operation,
                struct mef_error *reterr)
 {
     struct registration *r = bus_call_object(call);
     const char *path = NULL;
-    int e = bus_call_options(call, 0, no_options, reterr);
+    uint32_t job = 0;
+    int e = bus_call_options(call, 0, ask_options, reterr);
 
     if (e < 0)
         return e;
@@ -129,8 +130,14 @@ static int ask(struct bus_call *call, enum mef_procedure proc, const char *opera
     if (proc != MEF_PROC_REGISTER && r->rec.state != REG_REGISTERED)
         return mef_fail(reterr, MEF_ERROR_NOT_REGISTERED, "'%s' is not registered at its MEF (state %s)",
                         r->config.node, reg_state_name(r->rec.state));
-    e = registration_request(r, proc, operation, bus_call_uid(call), NULL, &path, reterr);
-    return e < 0 ? e : bus_reply(call, "o", path);
+    e = registration_request(r, proc, operation, bus_call_uid(call), &job, &path, reterr);
+    if (e < 0)
+        return e;
+    /* Who cannot be watched has left already, or is one of too many: then nobody waits for this job. */
+    if (bus_dict_b(bus_call_dict(call, 0), "BindToCaller", false) &&
+        job_bind(r->e->jobs, job, bus_call_sender(call)) < 0)
+        (void)job_cancel(r->e->jobs, job, NULL);
+    return bus_reply(call, "o", path);
 }
 
 static int do_register(struct bus_call *call, struct mef_error *reterr)

@@ -155,9 +155,38 @@ static void test_outage(void)
     bus_world_stop(&w);
 }
 
+/* BindToCaller: the job ends with who asked for it, and only with him. */
+static void test_bound(void)
+{
+    struct bus_world w;
+    GError *error = NULL;
+    char *job[2];
+
+    bus_world_start(&w, "backoff-min=1\nbackoff-max=2\n");
+    e2e_agent_start_ready(&w.e);
+    g_autofree char *first = bus_world_add_unreachable(&w, "localhost.example");
+    GDBusConnection *c = bus_fixture_connect(&w.bus);
+    for (unsigned i = 0; i < 2; i++) {
+        g_autoptr(GVariant) v = g_dbus_connection_call_sync(
+            c, "org.mefclient1", ROOT_PATH "/registration/localhost_2eexample", I("Registration"), "Register",
+            g_variant_new_parsed("({'BindToCaller': <%b>},)", i == 0), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+            &error);
+        g_assert_no_error(error);
+        g_variant_get(v, "(o)", &job[i]);
+    }
+    e2e_wait_property(&w.e, first, "Job", "State", "waiting");
+    bus_fixture_disconnect(c);
+    e2e_wait_property(&w.e, job[0], "Job", "State", "cancelled");
+    g_assert_cmpuint(e2e_get_number(&w.e, job[1], "Job", "FinishedAt"), ==, 0);
+    g_free(job[0]);
+    g_free(job[1]);
+    bus_world_stop(&w);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/e2e/bus/outage/DC-02/EE-23/life-goes-on", test_outage);
+    g_test_add_func("/e2e/bus/outage/bound-to-its-caller", test_bound);
     return g_test_run();
 }
