@@ -209,6 +209,16 @@ bool job_unfinished(struct jobs *j, uint32_t id)
     return job_live(j, id) != NULL;
 }
 
+uint32_t job_running_on(struct jobs *j, const char *object)
+{
+    struct job *o;
+
+    TAILQ_FOREACH(o, &j->list, link)
+    if (o->phase == JOB_RUNNING && o->objects[0] && streq(o->objects[0], object))
+        return o->id;
+    return 0;
+}
+
 /* ---- one job ------------------------------------------------------------------------------------------ */
 
 static int job_fill(struct job *o, const char *operation, char *const *objects, const char *transaction)

@@ -65,6 +65,8 @@ int job_cancel(struct jobs *j, uint32_t id, struct mef_error *reterr);
 const char *job_cancel_action(struct jobs *j, uint32_t id, uid_t uid);
 const char *job_path(struct jobs *j, uint32_t id); /* NULL when unknown */
 bool job_unfinished(struct jobs *j, uint32_t id);
+/* The job that runs on the object, which stands first among its Objects; 0 = none. */
+uint32_t job_running_on(struct jobs *j, const char *object);
 /* Paths of all job objects, by id; for Manager.Jobs. *ret by strv_free. */
 int jobs_paths(struct jobs *j, char ***ret);
 

@@ -263,7 +263,7 @@ static int get_command(void *object, const struct bus_property *p, struct bus_wr
         bus_write_u(w, (uint64_t)rec->finished);
         break;
     case COMMAND_JOB:
-        bus_write_o(w, "/");
+        bus_write_o(w, c->job ? job_path(c->r->e->jobs, c->job) : "/");
         break;
     case COMMAND_TRANSACTION_ID:
         bus_write_s(w, rec->transaction);

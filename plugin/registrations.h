@@ -9,6 +9,7 @@ struct shown_command {
     struct registration *r;
     struct cmd_record rec;
     struct bus_object *object;
+    uint32_t job; /* that runs it, 0 = none */
 };
 
 struct registration {

@@ -77,9 +77,14 @@ static void hear_registration(struct registration *r, struct telling *t)
 
 static void hear_command(struct registration *r, struct telling *t)
 {
+    uint32_t serial = t->cmd.serial;
+
     registration_count_status(r, &t->cmd);
     if (registration_put_command(r, &t->cmd) < 0)
         return;
+    struct shown_command *c = registration_command(r, serial);
+    if (c && c->rec.state < CMD_REPORTED && r->object)
+        c->job = job_running_on(r->e->jobs, registration_path(r));
     registration_changed(r, "LastCommand");
     registration_changed(r, "LastCommandId");
     registration_changed(r, "LastStatus");
@@ -111,11 +116,23 @@ static void list_done(void *ctx, int r, const struct mef_error *err)
     free(j);
 }
 
+/* Command.Job is the job that runs the command, as long as it does. */
+static void commands_leave(struct engine *e, uint32_t job)
+{
+    for (struct registration *r = e->registrations; r; r = r->next)
+        for (size_t i = 0; i < r->n_commands; i++)
+            if (job && r->commands[i]->job == job) {
+                r->commands[i]->job = 0;
+                bus_changed(r->commands[i]->object, command_interface.name, "Job");
+            }
+}
+
 static void hear_finished(struct engine *e, struct telling *t)
 {
     struct ending_job *j = e->credentials_stale ? calloc(1, sizeof *j) : NULL;
     const struct mef_error *why = t->has_err ? &t->err : NULL;
 
+    commands_leave(e, t->job);
     e->credentials_stale = false;
     if (j) {
         *j = (struct ending_job){.e = e, .job = t->job, .failed = t->has_err, .err = t->err};

@@ -71,6 +71,23 @@ static void tree_story(struct bus_mirror *m)
     g_assert_nonnull(bus_mirror_value(m, NODE("dataCollection", "dc_2dtx_2d2"), I("Node"), "Name"));
 }
 
+/* A command names the job that runs it, until that has ended. */
+static void command_job(struct bus_world *w, struct bus_mirror *m)
+{
+    g_autofree char *last = e2e_get_string(&w->e, w->reg, "Registration", "LastCommand"), *path = NULL;
+    guint64 serial = g_ascii_strtoull(strrchr(last, '/') + 1, NULL, 10);
+    g_autofree char *command = g_strdup_printf("%s/command/%" G_GUINT64_FORMAT, w->reg, serial + 1);
+    g_autoptr(GVariant) v =
+        bus_mirror_call(m, w->reg, I("Registration"), "Poll", g_variant_new("(a{sv})", NULL));
+
+    g_variant_get(v, "(o)", &path);
+    g_autofree char *wanted = g_strdup_printf("'%s'", path);
+    bus_mirror_until(m, command, I("Command"), "Job", wanted);
+    bus_mirror_until(m, path, I("Job"), "State", "'done'");
+    bus_mirror_until(m, command, I("Command"), "Job", "'/'");
+    bus_mirror_compare(m);
+}
+
 static void registration_story(struct bus_world *w, struct bus_mirror *m)
 {
     static const char *const procedures[] = {"Poll", "Update", "Deregister", "Register", "Poll"};
@@ -78,7 +95,7 @@ static void registration_story(struct bus_world *w, struct bus_mirror *m)
     for (size_t i = 0; i < G_N_ELEMENTS(procedures); i++)
         job(m, w->reg, I("Registration"), procedures[i], g_variant_new("(a{sv})", NULL), "done");
     json_decref(sim_post(w->e.sim, "/sim/commands", "{\"class\":\"CERT_PROV\"}"));
-    job(m, w->reg, I("Registration"), "Poll", g_variant_new("(a{sv})", NULL), "done");
+    command_job(w, m);
     job(m, ROOT_PATH "/token/e2e", I("Token"), "Rescan", NULL, "done");
     /* A credential that comes into the token from elsewhere. */
     e2e_put_key(&w->e, "later@maf.example.net",
