@@ -23,13 +23,18 @@ struct ask {
 struct registration *ask_whom(struct engine *e, const struct mo_snapshot *n, enum mo_node_case what,
                               struct mef_error *reterr)
 {
-    const struct mo_snapshot *cfg =
-        what == MO_NODE_CASE_B ? mo_snapshot_child(n, MGMT_MEF_CLIENT_REG_CFG) : NULL;
-    struct registration *r = cfg && cfg->name ? registration_find(e, cfg->name) : NULL;
+    const struct mo_snapshot *cfg = what == MO_NODE_CASE_MAF ? n
+                                    : what == MO_NODE_CASE_B ? mo_snapshot_child(n, MGMT_MEF_CLIENT_REG_CFG)
+                                                             : mo_snapshot_child(n, MGMT_MAF_CLIENT_REG_CFG);
+    struct registration *r = !cfg || !cfg->name       ? NULL
+                             : what == MO_NODE_CASE_B ? registration_find(e, cfg->name)
+                                                      : registration_at_maf(e, cfg->name, reterr);
 
     if (r && !r->ending)
         return r;
-    (void)mef_fail(reterr, MEF_ERROR_NOT_REGISTERED, "there is no registration for what '%s' asks", n->path);
+    if (!reterr || !reterr->word)
+        (void)mef_fail(reterr, MEF_ERROR_NOT_REGISTERED, "there is no registration for what '%s' asks",
+                       n->path);
     return NULL;
 }
 

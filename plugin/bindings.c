@@ -220,5 +220,7 @@ int binding_show(struct engine *e, const struct node_outcome *o)
     node_state_changed(e, o->node);
     nodes_credentials_changed(e);
     credentials_changed(e);
+    if (o->credential)
+        registrations_refresh(e); /* it may be the one that a MAF knows us by */
     return r == -ENOENT ? 0 : r;
 }

@@ -326,8 +326,8 @@ static int get_special(struct bus_node *b, const struct mo_node *n, uintptr_t wh
 
     switch (what) {
     case SPECIAL_REGISTRATION: {
-        struct registration *r =
-            mo_node_type(n) == MO_MEF_CLIENT_REG_CFG ? registration_find(b->e, mo_node_name(n)) : NULL;
+        _cleanup_(freep) char *name = registration_name(n);
+        struct registration *r = name ? registration_find(b->e, name) : NULL;
         bus_write_o(w, r && !r->ending ? registration_path(r) : "/");
         return 0;
     }

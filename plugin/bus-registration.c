@@ -45,8 +45,7 @@ static uint32_t last_status(const struct registration *r)
 
 static void write_config_path(struct registration *r, struct bus_writer *w)
 {
-    const struct mo_node *n =
-        r->ending ? NULL : mo_tree_by_name(r->e->tree, MO_MEF_CLIENT_REG_CFG, r->config.node);
+    const struct mo_node *n = r->ending ? NULL : registration_node(r->e, r->config.node);
     _cleanup_(freep) char *path = n ? node_bus_path(n) : NULL;
 
     bus_write_o(w, path ? path : "/");

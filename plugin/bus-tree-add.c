@@ -184,7 +184,7 @@ static int finish(struct adding *a, struct mef_error *reterr)
         r = stage(a, w.tx, &result.paths, reterr);
         if (r == 0 && a->anchor_owner && !(result.anchor = strdup(a->anchor_owner)))
             r = no_memory(reterr);
-        if (r == 0 && a->type == MO_MEF_CLIENT_REG_CFG)
+        if (r == 0 && (a->type == MO_MEF_CLIENT_REG_CFG || a->key_id || a->fingerprint))
             r = job_new(e->jobs, "register", bus_call_uid(a->call), NULL, NULL, registration_job_cancel, e,
                         &result.job, NULL, reterr);
         if (r == 0) {

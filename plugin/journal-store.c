@@ -49,7 +49,7 @@ const struct db_piece journal_piece = {.name = "journal", .steps = steps};
 #define REG_COLUMNS                                                                                          \
     "node,state,reg_id,cmd_to,client_id,expires,create_rqi,create_body,cert_id,last_update_cid,"             \
     "last_update_csc,repeats,next_poll,last_contact,retry_count,deregistered,credentials_gone,config_json,"  \
-    "granted,retry_at"
+    "granted,retry_at,assigned_key,assigned_for,asked"
 #define CMD_COLUMNS                                                                                          \
     "node,serial,cid,body,state,class_id,csc,reissued,cert_id,received,finished,reported,txid,detail"
 
@@ -83,9 +83,10 @@ static int texts(const struct stmt *s, const int *columns, char **const *to, siz
 static int read_reg(const struct stmt *s, struct reg_record *ret)
 {
     struct reg_record r = {0};
-    static const int columns[] = {0, 2, 3, 4, 6, 7, 9, 17};
-    char **const to[] = {&r.node,       &r.reg_id,      &r.cmd_to,          &r.client_id,
-                         &r.create_rqi, &r.create_body, &r.last_update_cid, &r.config_json};
+    static const int columns[] = {0, 2, 3, 4, 6, 7, 9, 17, 20, 21, 22};
+    char **const to[] = {&r.node,        &r.reg_id,          &r.cmd_to,      &r.client_id,    &r.create_rqi,
+                         &r.create_body, &r.last_update_cid, &r.config_json, &r.assigned_key, &r.assigned_for,
+                         &r.asked};
     int e = texts(s, columns, to, ELEMENTS(columns));
 
     if (e == 0)
@@ -170,6 +171,9 @@ static void bind_reg(struct stmt *s, const struct reg_record *r)
     stmt_text(s, 18, r->config_json);
     stmt_int(s, 19, r->granted);
     stmt_int(s, 20, r->retry_at);
+    stmt_text(s, 21, r->assigned_key);
+    stmt_text(s, 22, r->assigned_for);
+    stmt_text(s, 23, r->asked);
 }
 
 static int insert_reg(struct sql *sql, const struct reg_record *r, struct mef_error *reterr)
@@ -177,7 +181,8 @@ static int insert_reg(struct sql *sql, const struct reg_record *r, struct mef_er
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
                          "INSERT INTO registration(" REG_COLUMNS
-                         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
+                         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"
+                         "?21,?22,?23)",
                          reterr);
     if (e < 0)
         return e;
@@ -191,16 +196,17 @@ static int write_reg(struct sql *sql, const struct reg_record *r, struct mef_err
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
-                         "UPDATE registration SET state=CASE state WHEN ?21 THEN ?21 ELSE ?2 END,reg_id=?3,"
+                         "UPDATE registration SET state=CASE state WHEN ?24 THEN ?24 ELSE ?2 END,reg_id=?3,"
                          "cmd_to=?4,client_id=?5,expires=?6,create_rqi=?7,create_body=?8,cert_id=?9,"
                          "last_update_cid=?10,last_update_csc=?11,repeats=?12,next_poll=?13,last_contact=?14,"
                          "retry_count=?15,deregistered=?16,credentials_gone=?17,"
-                         "config_json=coalesce(?18,config_json),granted=?19,retry_at=?20 WHERE node=?1",
+                         "config_json=coalesce(?18,config_json),granted=?19,retry_at=?20,assigned_key=?21,"
+                         "assigned_for=?22,asked=?23 WHERE node=?1",
                          reterr);
     if (e < 0)
         return e;
     bind_reg(&s, r);
-    stmt_int(&s, 21, REG_ENDING);
+    stmt_int(&s, 24, REG_ENDING);
     e = stmt_run(&s, reterr);
     return e < 0 || sqlite3_changes(sql->handle) > 0 ? e : insert_reg(sql, r, reterr);
 }

@@ -11,6 +11,7 @@
 #include "plugin/base/crash.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "plugin/bindings.h"
 #include "plugin/tree-port.h"
 #include "plugin/dm/dm.h"
 #include "policy/fingerprint.h"
@@ -51,9 +52,30 @@ int registrations_paths(struct engine *e, char ***ret)
     return 0;
 }
 
-static const struct mo_node *node_of(const struct registration *r)
+/* A registration at a MAF has a prefix before its node's name, since nodes of two types may share one. */
+static const char *node_name(const char *registration, enum mo_type *ret_type)
 {
-    return mo_tree_by_name(r->e->tree, MO_MEF_CLIENT_REG_CFG, r->config.node);
+    bool maf = strncmp(registration, MAF_PREFIX, strlen(MAF_PREFIX)) == 0;
+
+    *ret_type = maf ? MO_MAF_CLIENT_REG_CFG : MO_MEF_CLIENT_REG_CFG;
+    return registration + (maf ? strlen(MAF_PREFIX) : 0);
+}
+
+const struct mo_node *registration_node(struct engine *e, const char *registration)
+{
+    enum mo_type type;
+    const char *name = node_name(registration, &type);
+
+    return mo_tree_by_name(e->tree, type, name);
+}
+
+char *registration_name(const struct mo_node *n)
+{
+    char *name = NULL;
+
+    if (mo_node_type(n) != MO_MAF_CLIENT_REG_CFG)
+        return strdup(mo_node_name(n));
+    return asprintf(&name, MAF_PREFIX "%s", mo_node_name(n)) < 0 ? NULL : name;
 }
 
 /* ---- configuration out of the tree ------------------------------------------------------------------ */
@@ -79,21 +101,28 @@ static int add_anchors(struct engine *e, const struct mo_node *profile, struct d
 
 static int credential_config(struct engine *e, const struct mo_node *profile, struct mef_reg_config *c)
 {
-    uint32_t suid = mo_node_uint(profile, MO_SUID, 0);
-    const char *text = mo_node_text(profile, suid == 10 ? MO_SYMM_KEY_ID : MO_MY_CERT_FINGERPRINT);
+    const struct binding *b = binding_find(e, mo_node_id(profile));
+    uint32_t suid = mo_node_uint(profile, MO_SUID, 0), kind = suid / 10, scope = suid % 10;
+    const char *text = kind == 1   ? mo_node_text(profile, MO_SYMM_KEY_ID)
+                       : kind == 4 ? mo_node_text(profile, MO_MY_CERT_FINGERPRINT)
+                       : b         ? b->credential
+                                   : NULL;
     struct fingerprint fp;
 
-    if (suid == 10 && text) {
+    if (!text || scope != (c->maf ? 1u : 0u))
+        return 0; /* none: the worker says that it cannot run */
+    if (kind != 4) {
         c->credential = CREDENTIAL_PSK;
+        c->half_key = kind != 1;
         return (c->key_id = strdup(text)) ? 0 : -ENOMEM;
     }
-    if (suid == 40 && text && fingerprint_parse(text, &fp) == 0) {
+    if (fingerprint_parse(text, &fp) == 0) {
         c->credential = CREDENTIAL_CERT;
         c->cert_prefix_len = fp.len;
         memcpy(c->cert_sha256, fp.octets, sizeof c->cert_sha256);
         return add_anchors(e, profile, &c->anchors);
     }
-    return 0; /* none: the worker says that it cannot run */
+    return 0;
 }
 
 int registration_config(struct engine *e, const struct mo_node *n, struct mef_reg_config *ret,
@@ -104,7 +133,8 @@ int registration_config(struct engine *e, const struct mo_node *n, struct mef_re
     char *const *labels = mo_node_list(n, MO_LABELS);
     int r = 0;
 
-    c.node = strdup(mo_node_name(n));
+    c.node = registration_name(n);
+    c.maf = mo_node_type(n) == MO_MAF_CLIENT_REG_CFG;
     c.fqdn = strdup(mo_node_text(n, MO_FQDN));
     c.admin_fqdn = strdup(mo_node_text(n, MO_ADMIN_FQDN));
     c.labels = labels && *labels ? strv_copy(labels) : NULL;
@@ -357,7 +387,8 @@ void burial_free(struct burial *b)
 static bool is_reg(const struct mo_change *c, enum mo_trigger trigger)
 {
     const struct mo_node *n = c->after ? c->after : c->before;
-    return c->trigger == trigger && mo_node_type(n) == MO_MEF_CLIENT_REG_CFG;
+    return c->trigger == trigger &&
+           (mo_node_type(n) == MO_MEF_CLIENT_REG_CFG || mo_node_type(n) == MO_MAF_CLIENT_REG_CFG);
 }
 
 static size_t live_registrations(const struct engine *e)
@@ -415,8 +446,9 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
                          "the registration '%s' cannot be renamed to '%s'; keep its name",
                          mo_node_name(c->twin), mo_node_name(c->after));
         if (is_reg(c, MO_TRIGGER_REG_DELETED)) {
-            struct registration *old = registration_find(e, mo_node_name(c->before));
-            r = old ? add_grave(b, &old->config) : 0;
+            _cleanup_(freep) char *name = registration_name(c->before);
+            struct registration *old = name ? registration_find(e, name) : NULL;
+            r = !name ? -ENOMEM : old ? add_grave(b, &old->config) : 0;
         }
     }
     if (r < 0) {
@@ -493,7 +525,7 @@ static void end_registration(struct engine *e, const char *node, enum mef_proced
 static void refresh_configs(struct engine *e)
 {
     for (struct registration *r = e->registrations; r; r = r->next) {
-        const struct mo_node *n = r->ending ? NULL : node_of(r);
+        const struct mo_node *n = r->ending ? NULL : registration_node(e, r->config.node);
         struct mef_reg_config config = {0};
         if (!n || registration_config(e, n, &config, NULL) < 0)
             continue;
@@ -508,12 +540,39 @@ void registrations_refresh(struct engine *e)
     refresh_configs(e);
 }
 
+/* T1. A [MAFClientRegCfg] waits until somebody asks for it (T14). */
+static bool wants_registration(const struct mo_node *n)
+{
+    return mo_node_type(n) == MO_MEF_CLIENT_REG_CFG;
+}
+
+struct registration *registration_at_maf(struct engine *e, const char *node, struct mef_error *reterr)
+{
+    const struct mo_node *n = mo_tree_by_name(e->tree, MO_MAF_CLIENT_REG_CFG, node);
+    _cleanup_(freep) char *name = n ? registration_name(n) : NULL;
+    struct registration *r = name ? registration_find(e, name) : NULL;
+    struct mef_reg_config config = {0};
+
+    if (r || !name)
+        return r && !r->ending ? r : NULL;
+    if (live_registrations(e) >= LIMIT_REGISTRATIONS) {
+        (void)mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
+                       "there are %u registrations already; delete one first", LIMIT_REGISTRATIONS);
+        return NULL;
+    }
+    if (registration_config(e, n, &config, reterr) == 0 && (r = registration_new(e, &config, reterr)))
+        start_worker(r);
+    return r;
+}
+
 /* T2 before T1 (mo-tree.md 4.3). The job goes to the first change that wants one. */
 void registrations_apply(struct engine *e, const struct mo_diff *diff, uint32_t job)
 {
     for (size_t i = 0; i < diff->n; i++)
         if (is_reg(&diff->changes[i], MO_TRIGGER_REG_DELETED)) {
-            const char *node = mo_node_name(diff->changes[i].before);
+            _cleanup_(freep) char *node = registration_name(diff->changes[i].before);
+            if (!node)
+                continue; /* the record is a tombstone: the next start ends it */
             /* A MEF that ends its own registration by DEV_CFG hears of that command's success first. */
             bool own = diff->origin == MO_ORIGIN_MEF_DM && streq0(diff->mef_reg, node);
             end_registration(e, node, own ? MEF_PROC_END_AFTER_REPORT : MEF_PROC_END, job);
@@ -521,7 +580,8 @@ void registrations_apply(struct engine *e, const struct mo_diff *diff, uint32_t 
         }
     refresh_configs(e);
     for (size_t i = 0; i < diff->n; i++)
-        if (is_reg(&diff->changes[i], MO_TRIGGER_REG_ADDED)) {
+        if (is_reg(&diff->changes[i], MO_TRIGGER_REG_ADDED) &&
+            (wants_registration(diff->changes[i].after) || job)) {
             add_registration(e, diff->changes[i].after, job);
             job = 0;
         }
@@ -544,7 +604,7 @@ static int load_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 
 static struct registration *load_one(struct engine *e, struct journal_entry *entry, struct mef_error *reterr)
 {
-    const struct mo_node *n = mo_tree_by_name(e->tree, MO_MEF_CLIENT_REG_CFG, entry->reg.node);
+    const struct mo_node *n = registration_node(e, entry->reg.node);
     bool ending = entry->reg.state == REG_ENDING;
     struct mef_reg_config config = {0};
     int r = ending ? mef_reg_config_from_json(entry->reg.config_json ? entry->reg.config_json : "", &config,
@@ -590,7 +650,7 @@ void registrations_start(struct engine *e)
 {
     refresh_configs(e);
     for (struct registration *r = e->registrations; r; r = r->next) {
-        if (!r->asked && !r->ending && r->rec.state == REG_NEW)
+        if (!r->asked && !r->ending && !r->config.maf && r->rec.state == REG_NEW)
             (void)mef_client_request(r->client, MEF_PROC_REGISTER, 0, NULL);
         r->asked = true;
         start_worker(r);

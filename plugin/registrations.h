@@ -36,6 +36,14 @@ struct registration {
 /* The certificate with this fingerprint that the token held at the last look, or NULL. Valid for this turn.
  */
 const struct der *credential_by_fingerprint(struct engine *e, const struct fingerprint *fp);
+#define MAF_PREFIX "maf:" /* of the name of a registration at a MAF, before that of its node */
+/* Name of the registration of a [MEFClientRegCfg] or [MAFClientRegCfg], malloc'ed; and its node, NULL = it is
+ * gone. */
+char *registration_name(const struct mo_node *n);
+const struct mo_node *registration_node(struct engine *e, const char *registration);
+/* That of the [MAFClientRegCfg] of this name; made when it is asked for the first time (T14). NULL: no such
+ * node, it is being ended, or the sentence says why. */
+struct registration *registration_at_maf(struct engine *e, const char *node, struct mef_error *reterr);
 void node_state_changed(struct engine *e, uint64_t id); /* bus-node.c */
 /* The token's certificates changed: trust anchors may have come. */
 void registrations_refresh(struct engine *e);

@@ -44,7 +44,7 @@ static void mirror_node_state(struct registration *r)
         [REG_NEW] = MO_CONFIGURED,  [REG_REGISTERING] = MO_PROCESSING, [REG_REGISTERED] = MO_READY,
         [REG_EXPIRED] = MO_EXPIRED, [REG_ENDING] = MO_DELETING,        [REG_FAILED] = MO_FAILED,
     };
-    const struct mo_node *n = mo_tree_by_name(r->e->tree, MO_MEF_CLIENT_REG_CFG, r->config.node);
+    const struct mo_node *n = registration_node(r->e, r->config.node);
 
     if (!n || mo_node_state(n) == states[r->rec.state])
         return;

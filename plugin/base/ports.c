@@ -83,8 +83,9 @@ const char *reg_state_name(enum reg_state s)
 /* The strings of a record, so that clear and copy cannot forget one. */
 static char **reg_strings(struct reg_record *r, size_t i)
 {
-    char **all[] = {&r->node,       &r->reg_id,      &r->cmd_to,          &r->client_id,
-                    &r->create_rqi, &r->create_body, &r->last_update_cid, &r->config_json};
+    char **all[] = {&r->node,        &r->reg_id,          &r->cmd_to,      &r->client_id,    &r->create_rqi,
+                    &r->create_body, &r->last_update_cid, &r->config_json, &r->assigned_key, &r->assigned_for,
+                    &r->asked};
     return i < ELEMENTS(all) ? all[i] : NULL;
 }
 

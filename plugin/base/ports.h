@@ -305,7 +305,10 @@ struct reg_record {
     int64_t retry_at;      /* realtime before which the MEF is not tried again; 0 = nothing is put off */
     bool deregistered;     /* ending: the MEF has been told */
     bool credentials_gone; /* ending: the local part is done */
-    char *config_json;     /* ending: the configuration as it was, since the node is gone */
+    char *assigned_key; /* assignedSymmKeyID: psk_identity in place of `assigned_for`, our key identifier */
+    char *assigned_for;
+    char *asked;       /* what the node said when the registration was made or updated last */
+    char *config_json; /* ending: the configuration as it was, since the node is gone */
 };
 void reg_record_clear(struct reg_record *r);
 int reg_record_copy(const struct reg_record *from, struct reg_record *to);

@@ -37,6 +37,7 @@ struct mef_reg_config {
     enum credential_kind
         credential;          /* the pre-provisioned one; 0 = there is none (the registration cannot run) */
     char *key_id;            /* PSK: KpmID = psk_identity and name of the key in the vault */
+    bool half_key;           /* PSK: a key that a MEF or MAF distributed; its first half counts (3.5.3) */
     uint8_t cert_sha256[32]; /* CERT: fingerprint (whole or truncated) of the certificate */
     size_t cert_prefix_len;  /* octets of it that count: 32, 16 or 15 */
     struct der_list anchors; /* CERT: configured trust anchors */

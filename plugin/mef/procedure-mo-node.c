@@ -197,11 +197,24 @@ static bool ours(const struct client *c, const struct mo_snapshot *n, enum mo_no
     }
 }
 
+/* 8.3.9.9.8; the registration itself was the precondition of the task. */
+static enum outcome at_maf(struct client *c, uint32_t *ret_status)
+{
+    enum outcome o = registration_current(c);
+
+    if (o == OUT_GONE && (o = registration_lost(c, "The MAF does not know it.")) == OUT_OK)
+        o = register_procedure(c);
+    *ret_status = o == OUT_OK ? CMD_STATUS_OK : CMD_STATUS_MO_NODE_PROCESSING_FAILED;
+    return o == OUT_CANCELLED ? o : OUT_OK;
+}
+
 static enum outcome run_case(struct client *c, const struct mo_snapshot *n, enum mo_node_case what,
                              uint32_t *ret_status, struct processed *ret)
 {
     if (what == MO_NODE_CASE_B || what == MO_NODE_CASE_C)
         return key_register(c, n, ret_status, ret);
+    if (what == MO_NODE_CASE_MAF)
+        return at_maf(c, ret_status);
     *ret_status = mo_node_run_local(&c->vault, n, what, &ret->credential, &c->error);
     if (*ret_status != CMD_STATUS_OK && what == MO_NODE_CASE_ANCHOR && c->error.word == MEF_ERROR_NOT_FOUND)
         *ret_status = fetch_anchor(c, n, &ret->credential);

@@ -3,10 +3,16 @@
  * the worker. */
 #include <stdio.h>
 
+#include "plugin/base/limits.h"
 #include "plugin/mef/codec-json.h"
 #include "plugin/mef/registration-message.h"
 #include "plugin/mef/worker.h"
 #include "policy/ids.h"
+
+static enum word root_of(const struct client *c)
+{
+    return c->cfg.maf ? WORD_MACR : WORD_MECR;
+}
 
 static enum outcome no_memory(struct client *c)
 {
@@ -47,6 +53,22 @@ static enum outcome registration_failed(struct client *c, enum outcome o)
     return o;
 }
 
+/* assignedSymmKeyID is the psk_identity from now on, of the key that we registered with
+ * (mef-protocol.md 3.7). */
+static int adopt_key(struct client *c, struct registration_answer *a)
+{
+    if (!a->symm_key_id || strlen(a->symm_key_id) > LIMIT_PSK_IDENTITY || !c->cfg.key_id)
+        return 0;
+    char *key = strdup(c->cfg.key_id);
+    if (!key) {
+        (void)no_memory(c);
+        return -1;
+    }
+    set_string(&c->r.assigned_for, key);
+    set_string(&c->r.assigned_key, TAKE_PTR(a->symm_key_id));
+    return 0;
+}
+
 /* Puts what the MEF answered into the record, in memory. */
 static int adopt(struct client *c, struct registration_answer *a)
 {
@@ -60,9 +82,17 @@ static int adopt(struct client *c, struct registration_answer *a)
         c->r.expires = a->et;
         c->r.granted = now_of(c);
     }
+    if (adopt_key(c, a) < 0)
+        return -1;
     c->r.state = REG_REGISTERED;
     c->r.last_contact = now_of(c);
     return save_registration(c);
+}
+
+/* What the node says about the registration and may change; NULL: no memory, as good as something else. */
+static char *values_of(struct client *c)
+{
+    return registration_update_body(c->vocabulary, root_of(c), c->cfg.expires, c->cfg.labels);
 }
 
 /* ---- retrieve ---------------------------------------------------------------------------------------- */
@@ -83,7 +113,8 @@ static enum outcome get_registration(struct client *c, const char *reg_id, struc
         return OUT_GONE;
     if (!rsc_good(a.rsc))
         return rsc_transient(a.rsc) ? OUT_RETRY : OUT_FATAL;
-    if (registration_parse(c->vocabulary, c->cfg.fqdn, buf_str(&a.body), a.body.len, ret, &c->error) < 0)
+    if (registration_parse(c->vocabulary, root_of(c), c->cfg.fqdn, buf_str(&a.body), a.body.len, ret,
+                           &c->error) < 0)
         return OUT_FATAL;
     struct registration_want want = want_of(c, reg_id, false);
     if (registration_check(ret, &want, &c->error) < 0) {
@@ -131,7 +162,8 @@ static enum outcome prepare_create(struct client *c)
     forget_create(c);
     rqi_next(&c->rqi, rqi);
     c->r.create_rqi = strdup(rqi);
-    c->r.create_body = registration_create_body(c->vocabulary, c->cfg.admin_fqdn, et, c->cfg.labels);
+    c->r.create_body =
+        registration_create_body(c->vocabulary, root_of(c), c->cfg.admin_fqdn, et, c->cfg.labels);
     if (!c->r.create_rqi || !c->r.create_body) {
         forget_create(c);
         return no_memory(c);
@@ -150,7 +182,8 @@ static enum request_result send_create(struct client *c, struct answer *ret)
     struct primitive p = {.op = MEF_OP_CREATE,
                           .to = to,
                           .rqi = c->r.create_rqi,
-                          .ty = vocabulary_number(c->vocabulary, NUMBER_TY_MECR),
+                          .ty =
+                              vocabulary_number(c->vocabulary, c->cfg.maf ? NUMBER_TY_MACR : NUMBER_TY_MECR),
                           .body = c->r.create_body};
 
     if (!to) {
@@ -209,7 +242,8 @@ static enum outcome succeed(struct client *c, const char *reg_id)
 static enum outcome created(struct client *c, struct answer *a)
 {
     _cleanup_(registration_answer_clear) struct registration_answer reg = {0};
-    int r = registration_parse(c->vocabulary, c->cfg.fqdn, buf_str(&a->body), a->body.len, &reg, &c->error);
+    int r = registration_parse(c->vocabulary, root_of(c), c->cfg.fqdn, buf_str(&a->body), a->body.len, &reg,
+                               &c->error);
 
     if (r == 0 && !reg.reg_id && a->content_location)
         r = registration_id_of_location(c->vocabulary, c->cfg.fqdn, a->content_location, &reg.reg_id,
@@ -229,6 +263,7 @@ static enum outcome created(struct client *c, struct answer *a)
     if (succeed(c, reg.reg_id) != OUT_OK)
         return OUT_RETRY;
     forget_create(c);
+    set_string(&c->r.asked, values_of(c));
     if (adopt(c, &reg) < 0)
         return OUT_RETRY;
     CRASH_POINT(REG_CREATE_STORED);
@@ -340,7 +375,7 @@ enum outcome update_procedure(struct client *c)
     if (!registration_live(c))
         return OUT_GONE;
     _cleanup_(freep) char *to = registration_to(c->vocabulary, c->cfg.fqdn, c->r.reg_id);
-    _cleanup_(freep) char *body = registration_update_body(c->vocabulary, et, c->cfg.labels);
+    _cleanup_(freep) char *body = registration_update_body(c->vocabulary, root_of(c), et, c->cfg.labels);
     struct primitive p = {.op = MEF_OP_UPDATE, .to = to, .body = body};
     if (!to || !body)
         return no_memory(c);
@@ -356,8 +391,8 @@ enum outcome update_procedure(struct client *c)
     CRASH_POINT(REG_UPDATE_SENT);
     if (a.body.len > 0) {
         struct registration_want want = want_of(c, c->r.reg_id, true);
-        if (registration_parse(c->vocabulary, c->cfg.fqdn, buf_str(&a.body), a.body.len, &reg, &c->error) <
-                0 ||
+        if (registration_parse(c->vocabulary, root_of(c), c->cfg.fqdn, buf_str(&a.body), a.body.len, &reg,
+                               &c->error) < 0 ||
             registration_check(&reg, &want, &c->error) < 0)
             return OUT_FATAL;
     }
@@ -369,11 +404,19 @@ enum outcome update_procedure(struct client *c)
         if (o != OUT_OK)
             return o;
     }
+    set_string(&c->r.asked, values_of(c));
     if (adopt(c, &reg) < 0)
         return OUT_RETRY;
     CRASH_POINT(REG_UPDATE_STORED);
     tell_event(c, EVENT_REGISTRATION_DONE, NULL, "The registration at '%s' was updated.", c->cfg.fqdn);
     return OUT_OK;
+}
+
+enum outcome registration_current(struct client *c)
+{
+    _cleanup_(freep) char *now = values_of(c);
+
+    return now && streq0(c->r.asked, now) ? OUT_OK : update_procedure(c);
 }
 
 /* ---- the end of one ---------------------------------------------------------------------------------- */

@@ -82,6 +82,8 @@ char *mef_reg_config_to_json(const struct mef_reg_config *c)
         json_object_set_new(o, "websocketPort", json_integer(c->websocket_port)) == 0 &&
         json_object_set_new(o, "expirationTime", json_integer(c->expires)) == 0 &&
         json_object_set_new(o, "credential", json_integer(c->credential)) == 0 &&
+        json_object_set_new(o, "maf", json_boolean(c->maf)) == 0 &&
+        json_object_set_new(o, "halfKey", json_boolean(c->half_key)) == 0 &&
         json_object_set_new(o, "fingerprintLength", json_integer((json_int_t)c->cert_prefix_len)) == 0 &&
         put_string(o, "fingerprint", hex) == 0 && put_lists(o, c) == 0)
         text = json_dumps(o, JSON_COMPACT);
@@ -158,6 +160,8 @@ static int read_config(const json_t *o, struct mef_reg_config *c)
     c->coap_port = (uint16_t)coap;
     c->websocket_port = (uint16_t)ws;
     c->credential = (enum credential_kind)kind;
+    c->maf = json_is_true(json_object_get(o, "maf")); /* absent in what an earlier version wrote: of a MEF */
+    c->half_key = json_is_true(json_object_get(o, "halfKey"));
     c->cert_prefix_len = (size_t)prefix;
     return 0;
 }

@@ -37,7 +37,7 @@ static int put_labels(const struct vocabulary *v, json_t *o, char *const *labels
     return content_put(v, o, WORD_LBL, list);
 }
 
-char *registration_create_body(const struct vocabulary *v, const char *admin_fqdn, int64_t et,
+char *registration_create_body(const struct vocabulary *v, enum word root, const char *admin_fqdn, int64_t et,
                                char *const *labels)
 {
     json_t *o = json_object();
@@ -47,10 +47,10 @@ char *registration_create_body(const struct vocabulary *v, const char *admin_fqd
         json_decref(o);
         return NULL;
     }
-    return content_encode(v, WORD_MECR, o);
+    return content_encode(v, root, o);
 }
 
-char *registration_update_body(const struct vocabulary *v, int64_t et, char *const *labels)
+char *registration_update_body(const struct vocabulary *v, enum word root, int64_t et, char *const *labels)
 {
     json_t *o = json_object();
 
@@ -58,7 +58,7 @@ char *registration_update_body(const struct vocabulary *v, int64_t et, char *con
         json_decref(o);
         return NULL;
     }
-    return content_encode(v, WORD_MECR, o);
+    return content_encode(v, root, o);
 }
 
 void registration_answer_clear(struct registration_answer *a)
@@ -147,13 +147,13 @@ static int parse_members(const struct vocabulary *v, const char *fqdn, const jso
     return take_children(v, fqdn, o, a, reterr);
 }
 
-int registration_parse(const struct vocabulary *v, const char *fqdn, const char *body, size_t len,
-                       struct registration_answer *ret, struct mef_error *reterr)
+int registration_parse(const struct vocabulary *v, enum word root, const char *fqdn, const char *body,
+                       size_t len, struct registration_answer *ret, struct mef_error *reterr)
 {
     _cleanup_(json_cleanup) json_t *doc = NULL;
     _cleanup_(registration_answer_clear) struct registration_answer a = {0};
     json_t *o = NULL;
-    int r = content_decode(v, WORD_MECR, body, len, &doc, &o, reterr);
+    int r = content_decode(v, root, body, len, &doc, &o, reterr);
 
     if (r == 0)
         r = parse_members(v, fqdn, o, &a, reterr);

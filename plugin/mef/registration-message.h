@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests and answers of the four registration procedures (mef-protocol.md 3.3). Pure; thread: any. */
+/* Requests and answers of the four registration procedures at a MEF (mef-protocol.md 3.3) or MAF (3.7):
+ * `root` is WORD_MECR or WORD_MACR. Pure; thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,10 +12,10 @@ struct identity; /* policy/subject-id.h */
 
 /* Contents as in section 6, malloc'ed. `et` in microseconds; labels NULL or empty: absent. NULL: no memory.
  */
-char *registration_create_body(const struct vocabulary *v, const char *admin_fqdn, int64_t et,
+char *registration_create_body(const struct vocabulary *v, enum word root, const char *admin_fqdn, int64_t et,
                                char *const *labels);
 /* At least one of et (0 = absent) and labels. */
-char *registration_update_body(const struct vocabulary *v, int64_t et, char *const *labels);
+char *registration_update_body(const struct vocabulary *v, enum word root, int64_t et, char *const *labels);
 
 /* What an answer says; members that are absent stay zero. Strings are malloc'ed. */
 struct registration_answer {
@@ -30,8 +31,8 @@ void registration_answer_clear(struct registration_answer *a);
 
 /* Reads the content of a create, retrieve or update answer. -EINVAL with a sentence: it cannot be parsed, a
  * member has the wrong type, a reference leads elsewhere. -ENOMEM. */
-int registration_parse(const struct vocabulary *v, const char *fqdn, const char *body, size_t len,
-                       struct registration_answer *ret, struct mef_error *reterr);
+int registration_parse(const struct vocabulary *v, enum word root, const char *fqdn, const char *body,
+                       size_t len, struct registration_answer *ret, struct mef_error *reterr);
 
 /* The reg_id out of a Content-Location (used where `ri` is missing, and after 4117); malloc'ed. -EINVAL,
  * -ENOMEM. */

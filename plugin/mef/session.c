@@ -97,6 +97,25 @@ static int certificate(struct client *c, struct held_credential *h, const struct
     return 0;
 }
 
+/* The server has named our key anew (assignedSymmKeyID). */
+static bool assigned(const struct client *c)
+{
+    return c->r.assigned_key && streq0(c->r.assigned_for, c->cfg.key_id);
+}
+
+/* 8.3.5.1: a protocol that needs one key uses the first half of a distributed one. */
+static int first_half(struct held_credential *h)
+{
+    struct secret *half = NULL;
+    int r = secret_copy(h->psk->data, h->psk->len / 2, &half);
+
+    if (r < 0)
+        return r;
+    secret_free(h->psk);
+    h->psk = half;
+    return 0;
+}
+
 static int provisioned(struct client *c, struct held_credential *h, struct der *leaf)
 {
     const struct mef_reg_config *cfg = &c->cfg;
@@ -105,10 +124,13 @@ static int provisioned(struct client *c, struct held_credential *h, struct der *
     switch (cfg->credential) {
     case CREDENTIAL_PSK:
         r = c->vault.get_psk(c->vault.ctx, cfg->key_id, &h->psk, &c->error);
+        if (r == 0 && cfg->half_key)
+            r = first_half(h);
         if (r < 0)
             return r;
         (void)snprintf(h->name, sizeof h->name, "%s", cfg->key_id);
-        h->use = (struct credential){.kind = CREDENTIAL_PSK, .identity = cfg->key_id, .psk = h->psk};
+        h->use = (struct credential){
+            .kind = CREDENTIAL_PSK, .identity = assigned(c) ? c->r.assigned_key : cfg->key_id, .psk = h->psk};
         return 0;
     case CREDENTIAL_CERT:
         r = c->vault.find_pair(c->vault.ctx, cfg->cert_sha256, cfg->cert_prefix_len, &h->key, leaf,
@@ -206,6 +228,12 @@ static enum request_result transport_result(struct client *c, int r)
  * in for. True: try again with another. */
 static bool stand_in(struct client *c, enum credential_choice choice, bool missing)
 {
+    if (choice == CREDENTIAL_PROVISIONED && !missing && c->cfg.credential == CREDENTIAL_PSK && assigned(c)) {
+        /* A server that has forgotten the name that it gave knows the first one. */
+        free(c->r.assigned_key);
+        c->r.assigned_key = NULL;
+        return save_registration(c) == 0;
+    }
     if (choice != CREDENTIAL_ENROLLED || !c->cfg.credential)
         return false;
     c->fallback = true;

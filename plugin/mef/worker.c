@@ -200,7 +200,7 @@ static enum task what_is_due(struct client *c)
     if (keys_renewal_due(c))
         return TASK_KEYS;
     /* Registered, and no timer: a start between the answer to the create and its retrieve (T11). */
-    return poll_timer_left(c) == 0 ? TASK_COMMANDS : TASK_NONE;
+    return poll_timer_left(c) == 0 && !c->cfg.maf ? TASK_COMMANDS : TASK_NONE;
 }
 
 /* ---- settle ------------------------------------------------------------------------------------------ */
@@ -386,6 +386,8 @@ static enum outcome run(struct client *c, enum mef_procedure proc, bool begun)
         }
         if (o != OUT_OK)
             return o;
+        if (c->cfg.maf) /* has no commands */
+            return OUT_OK;
         c->job.procedure_done = c->job.proc != 0;
         o = command_exchange(c); /* EE-13 */
         if (o != OUT_GONE)

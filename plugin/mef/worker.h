@@ -194,6 +194,8 @@ enum outcome register_procedure(struct client *c); /* create; or retrieve of a l
 enum outcome retrieve_procedure(struct client *c);
 enum outcome update_procedure(struct client *c);
 enum outcome deregister_procedure(struct client *c);
+/* E-18: a live registration that was asked for with the values that the node has now, or is made so. */
+enum outcome registration_current(struct client *c);
 /* 3.4.4: OUT_OK: it is there; OUT_GONE; others. */
 enum outcome registration_check_exists(struct client *c);
 /* The registration is no more: forget its ID, settle the command that cannot be reported any more. */

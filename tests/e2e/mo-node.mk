@@ -13,3 +13,8 @@ check_PROGRAMS += tests/e2e/test-by-hand
 tests_e2e_test_by_hand_SOURCES = tests/e2e/test-by-hand.c tests/unit/tls-peer.c tests/unit/tls-peer.h tests/unit/pki.c tests/unit/pki.h
 tests_e2e_test_by_hand_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) $(GNUTLS_CFLAGS)
 tests_e2e_test_by_hand_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS) $(GNUTLS_LIBS)
+
+check_PROGRAMS += tests/e2e/test-maf
+tests_e2e_test_maf_SOURCES = tests/e2e/test-maf.c
+tests_e2e_test_maf_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS)
+tests_e2e_test_maf_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)

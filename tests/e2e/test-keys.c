@@ -4,8 +4,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "pkcs11/token.h"
-#include "tests/lib/e2e-fixture.h"
+#include "tests/lib/e2e-nodes.h"
 #include "tests/sim/peer.h"
 
 #define MO       "/org/mefclient1/mo"
@@ -51,74 +50,10 @@ static void stop(struct keys *k)
     e2e_down(&k->e);
 }
 
-/* By hand (EE-02), so that no command stands between what is looked at. */
-static guint32 process(struct keys *k)
-{
-    g_autoptr(GError) error = NULL;
-    GVariantBuilder b;
-    const char *name;
-    guint32 code;
-
-    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&b, "{sv}", "SUID", g_variant_new_uint32(22));
-    g_autoptr(GVariant) v = e2e_call(&k->e, PROFILE, "org.mefclient1.Node", "Process",
-                                     g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
-    if (error)
-        e2e_dump(&k->e);
-    g_assert_no_error(error);
-    g_variant_get(v, "(u&s)", &code, &name);
-    return code;
-}
-
 static json_t *key_at_mef(struct keys *k, const char *id)
 {
-    json_t *list = e2e_sim_records(&k->e, "keys"), *one, *found = NULL;
-    size_t i;
-
-    json_array_foreach(list, i, one) if (g_str_has_prefix(id, json_string_value(json_object_get(one, "ri"))))
-        found = json_incref(one);
-    json_decref(list);
-    return found;
-}
-
-static const char *text_of(json_t *o, const char *name)
-{
-    return json_string_value(json_object_get(o, name));
-}
-
-/* The key identifier that is tied to the profile; with the key's object. */
-static char *key_of_profile(struct keys *k, char **ret_object)
-{
-    *ret_object = e2e_get_string(&k->e, PROFILE, "AuthenticationProfile", "Credential");
-    char *id = e2e_get_string(&k->e, *ret_object, "Credential", "CredentialId");
-    const char *dash = strchr(id, '-');
-    char *bare = g_strdup(dash && dash - id == 2 ? dash + 1 : id);
-    g_free(id);
-    return bare;
-}
-
-/* No agent runs. */
-static void assert_in_token(struct keys *k, const char *label, const void *octets, gsize n)
-{
-    struct token_params params = {
-        .uri = k->e.token.uri, .module = k->e.token.module, .pin_file = k->e.token.pin_file};
-    struct token *t = NULL;
-    struct mef_error error = {0};
-    struct secret *mine = NULL;
-
-    g_assert_cmpint(token_new(&params, &t, &error), ==, 0);
-    g_assert_cmpint(token_open(t, &error), ==, 0);
-    if (token_get_secret(t, label, &mine, &error) < 0)
-        g_error("%s: %s", label, error.text);
-    g_assert_cmpmem(mine->data, mine->len, octets, n);
-    secret_free(mine);
-    token_free(t);
-}
-
-static gboolean job_over(struct e2e *e, void *path)
-{
-    g_autofree char *state = e2e_get_string(e, path, "Job", "State");
-    return g_strcmp0(state, "done") == 0 || g_strcmp0(state, "failed") == 0;
+    g_autofree char *relative = g_strndup(id, strcspn(id, "@"));
+    return e2e_record(k->e.sim, "keys", "ri", relative);
 }
 
 /* A method of the key's object that gives a job; how that ends. */
@@ -136,8 +71,7 @@ static char *on_key(struct keys *k, const char *object, const char *method, gboo
     if (!v)
         return g_dbus_error_get_remote_error(error);
     g_variant_get(v, "(&o)", &job);
-    e2e_wait(&k->e, "the job to end", job_over, (void *)(uintptr_t)job, 30);
-    return e2e_get_string(&k->e, job, "Job", "State");
+    return e2e_job_end(&k->e, job);
 }
 
 static gboolean gone(struct e2e *e, void *path)
@@ -154,11 +88,11 @@ static void test_four(void)
     g_autoptr(GError) error = NULL;
 
     start(&k, "P30D", NULL);
-    g_assert_cmpuint(process(&k), ==, 20);
-    g_autofree char *id = key_of_profile(&k, &object);
+    g_assert_cmpuint(e2e_process(&k.e, PROFILE, 22), ==, 20);
+    g_autofree char *id = e2e_key_of(&k.e, PROFILE, &object);
     json_t *key = key_at_mef(&k, id);
     g_assert_nonnull(key);
-    et = g_strdup(text_of(key, "et"));
+    et = g_strdup(e2e_text(key, "et"));
     json_decref(key);
 
     GVariantBuilder b;
@@ -171,7 +105,7 @@ static void test_four(void)
     result = on_key(&k, object, "Renew", FALSE);
     g_assert_cmpstr(result, ==, "done");
     key = key_at_mef(&k, id);
-    g_assert_cmpstr(text_of(key, "et"), >, et);
+    g_assert_cmpstr(e2e_text(key, "et"), >, et);
     g_assert_cmpstr(json_string_value(json_array_get(json_object_get(key, "lbl"), 0)), ==, "new");
     json_decref(key);
     g_assert_cmpuint(e2e_sim_count(&k.e, "update", "key"), ==, 1);
@@ -184,8 +118,8 @@ static void test_four(void)
     e2e_wait(&k.e, "the key to leave the token", gone, object, 30);
     g_assert_cmpuint(e2e_sim_count(&k.e, "delete", "key"), ==, 1);
 
-    g_assert_cmpuint(process(&k), ==, 20);
-    g_autofree char *id2 = key_of_profile(&k, &object2);
+    g_assert_cmpuint(e2e_process(&k.e, PROFILE, 22), ==, 20);
+    g_autofree char *id2 = e2e_key_of(&k.e, PROFILE, &object2);
     g_assert_nonnull(id2);
     G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&k.e, k.reg, "org.mefclient1.Registration", "Deregister",
                                                    g_variant_new("(a{sv})", NULL), &error);
@@ -208,8 +142,8 @@ static void test_no_trigger(void)
     GVariantBuilder b;
 
     start(&k, "P30D", NULL);
-    g_assert_cmpuint(process(&k), ==, 20);
-    g_autofree char *id = key_of_profile(&k, &object);
+    g_assert_cmpuint(e2e_process(&k.e, PROFILE, 22), ==, 20);
+    g_autofree char *id = e2e_key_of(&k.e, PROFILE, &object);
     size_t before = e2e_sim_count(&k.e, NULL, NULL);
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&b, "{sv}", "keyRegDuration", g_variant_new_string("PT60S"));
@@ -308,8 +242,8 @@ static void test_retrieve(void)
                                      theirs);
     g_assert_cmpint(answer_status(answer2), ==, 201);
     json_t *list = e2e_sim_records(&k.e, "keys");
-    g_autofree char *id = g_strconcat(text_of(json_array_get(list, 0), "ri"), "@" E2E_FQDN, NULL);
-    g_autofree char *id2 = g_strconcat(text_of(json_array_get(list, 1), "ri"), "@" E2E_FQDN, NULL);
+    g_autofree char *id = g_strconcat(e2e_text(json_array_get(list, 0), "ri"), "@" E2E_FQDN, NULL);
+    g_autofree char *id2 = g_strconcat(e2e_text(json_array_get(list, 1), "ri"), "@" E2E_FQDN, NULL);
     json_decref(list);
 
     g_autofree char *not_ours = retrieve(&k, id2);
@@ -323,7 +257,7 @@ static void test_retrieve(void)
     g_assert_cmpstr(again, ==, object);
     g_assert_cmpuint(e2e_sim_count(&k.e, "retrieve", "key"), ==, asked);
     g_assert_cmpint(e2e_agent_stop(&k.e, NULL), ==, 0);
-    assert_in_token(&k, id, ours + 16, 32);
+    e2e_assert_in_token(&k.e, id, ours + 16, 32);
     e2e_agent_start_ready(&k.e);
     g_autofree char *kept = retrieve(&k, id);
     g_assert_cmpstr(kept, ==, object);
@@ -344,20 +278,20 @@ static void test_renewal(void)
     g_autofree char *first = NULL, *second = NULL, *third = NULL;
 
     start(&k, "PT60S", "[mef]\nkey-renew-margin=PT58S\n");
-    g_assert_cmpuint(process(&k), ==, 20);
-    g_autofree char *id1 = key_of_profile(&k, &first);
+    g_assert_cmpuint(e2e_process(&k.e, PROFILE, 22), ==, 20);
+    g_autofree char *id1 = e2e_key_of(&k.e, PROFILE, &first);
     e2e_wait(&k.e, "another key", another_key, first, 30);
-    g_autofree char *id2 = key_of_profile(&k, &second);
+    g_autofree char *id2 = e2e_key_of(&k.e, PROFILE, &second);
     g_assert_cmpint(e2e_agent_stop(&k.e, NULL), ==, 0);
     json_t *key = key_at_mef(&k, id2);
     g_assert_nonnull(key);
     gsize n;
-    g_autofree guchar *value = g_base64_decode(text_of(key, "kv"), &n);
+    g_autofree guchar *value = g_base64_decode(e2e_text(key, "kv"), &n);
     json_decref(key);
-    assert_in_token(&k, id2, value, n);
+    e2e_assert_in_token(&k.e, id2, value, n);
     e2e_agent_start_ready(&k.e);
     e2e_wait(&k.e, "the key after the restart", another_key, second, 30);
-    g_autofree char *id3 = key_of_profile(&k, &third);
+    g_autofree char *id3 = e2e_key_of(&k.e, PROFILE, &third);
     g_assert_cmpstr(id3, !=, id1);
     e2e_wait_property(&k.e, PROFILE, "Node", "State", "ready");
     stop(&k);

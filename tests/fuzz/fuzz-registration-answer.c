@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct mef_error e = {0};
     struct registration_want want = {.now = 1, .admin_fqdn = "admin.example.org", .who = &who};
 
-    if (registration_parse(vocabulary_default(), "mef.example.com", text, size, &a, &e) == 0) {
+    if (registration_parse(vocabulary_default(), WORD_MECR, "mef.example.com", text, size, &a, &e) == 0) {
         want.partial = size % 2;
         if (registration_check(&a, &want, &e) == 0 && !want.partial)
             FUZZ_CHECK(resource_id_valid(a.reg_id) && a.et > 1);

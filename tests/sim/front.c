@@ -491,6 +491,7 @@ static void conn_free(struct conn *c)
     g_free(c->sni);
     g_free(c->peer.data);
     g_free(c->tls_unique);
+    g_clear_pointer(&c->psk, g_bytes_unref);
     gnutls_memset(c->export, 0, sizeof c->export);
     g_ptr_array_unref(c->violations);
     json_decref(c->offered);

@@ -77,8 +77,9 @@ void key_create(struct request *r, struct answer *a, json_t *content)
                      suid < 0 ? "SUID missing or no number" : "targetIDs are no list of identifiers");
         return;
     }
-    if (suid < 21 || suid > 25) {
-        answer_error(a, 4102, "SUID %d is not for a key of a MEF", (int)suid);
+    json_int_t first = r->sim->maf ? 31 : 21;
+    if (suid < first || suid > first + 4) {
+        answer_error(a, 4102, "SUID %d is not for a key of a %s", (int)suid, r->sim->maf ? "MAF" : "MEF");
         return;
     }
     if (json_array_size(keys(r->sim)) >= SIM_MAX_RECORDS) {

@@ -15,7 +15,8 @@
 
 static const char help[] =
     "usage: mef-sim --listen ADDRESS:PORT --fqdn NAME --ca DIR [--psk ID=HEX]... [--psk-file ID=FILE]...\n"
-    "               [--scenario FILE] [--log FILE] [--ready-file FILE] [--state FILE]\n"
+    "               [--scenario FILE] [--log FILE] [--ready-file FILE] [--state FILE] [--role mef|maf]\n"
+    "               [--mef-state FILE]\n"
     "\n"
     "A oneM2M MEF with EST for tests: registration, commands, certificates, over TLS 1.2 with pre-shared "
     "keys\n"
@@ -30,6 +31,8 @@ static const char help[] =
     "  --log FILE             a JSON line per request\n"
     "  --ready-file FILE      written when all is up: port=N, control=N, ca=PATH\n"
     "  --state FILE           registrations and reports survive a restart there\n"
+    "  --role maf             be a MAF: no commands, keys of SUID 31 to 35, exporter label for MAFs\n"
+    "  --mef-state FILE       the --state of the MEF whose keys for us (SUID 21) are our master credentials\n"
     "  --help, --version\n"
     "\n"
     "From your own test: start it with --listen 127.0.0.1:0, wait for the ready file, point your client's "
@@ -95,7 +98,8 @@ static bool takes(char **argv, int *i, const char *name, const char **ret)
 
 static int parse(struct sim *sim, struct options *o, int argc, char **argv)
 {
-    const char *value = NULL, *fqdn = NULL, *ca = NULL, *log = NULL, *state = NULL;
+    const char *value = NULL, *fqdn = NULL, *ca = NULL, *log = NULL, *state = NULL, *role = "mef",
+               *mef = NULL;
     int r = 0;
     for (int i = 1; i < argc && r == 0; i++) {
         if (streq(argv[i], "--help")) {
@@ -107,7 +111,8 @@ static int parse(struct sim *sim, struct options *o, int argc, char **argv)
         } else if (takes(argv, &i, "--listen", &o->listen) || takes(argv, &i, "--fqdn", &fqdn) ||
                    takes(argv, &i, "--ca", &ca) || takes(argv, &i, "--scenario", &o->scenario) ||
                    takes(argv, &i, "--log", &log) || takes(argv, &i, "--ready-file", &o->ready) ||
-                   takes(argv, &i, "--state", &state)) {
+                   takes(argv, &i, "--state", &state) || takes(argv, &i, "--role", &role) ||
+                   takes(argv, &i, "--mef-state", &mef)) {
             continue;
         } else if (takes(argv, &i, "--psk-file", &value)) {
             r = add_psk(sim, value, true);
@@ -123,6 +128,10 @@ static int parse(struct sim *sim, struct options *o, int argc, char **argv)
         return usage("--listen, --fqdn and --ca are needed");
     if (!fqdn_valid(fqdn))
         return usage("'%s' is no FQDN", fqdn);
+    if (!streq(role, "mef") && !streq(role, "maf"))
+        return usage("--role is mef or maf");
+    sim->maf = streq(role, "maf");
+    sim->mef_state_path = g_strdup(mef);
     sim->fqdn = g_ascii_strdown(fqdn, -1);
     sim->ca_dir = g_canonicalize_filename(ca, NULL);
     sim->log_path = g_strdup(log);
@@ -259,6 +268,7 @@ static void close_all(struct sim *sim, struct options *o)
     g_free(sim->ca_dir);
     g_free(sim->log_path);
     g_free(sim->state_path);
+    g_free(sim->mef_state_path);
     close(sim->stop_fd);
     pthread_cond_destroy(&sim->changed);
     pthread_mutex_destroy(&sim->lock);

@@ -241,24 +241,29 @@ static void add_child(struct request *r, json_t *reg, json_t *to)
 {
     const char *ri = json_text(reg, "ri", "");
     bool by_id = streq(json_text(json_object_get(r->sim->scenario, "registration"), "ch", "path"), "id");
-    if (!command_waiting(reg))
+    if (r->sim->maf || !command_waiting(reg))
         return;
     _cleanup_(g_freep) char *val = g_strdup_printf(by_id ? "-/%s-cmd" : "-/%s/cmd", ri);
     json_object_set_new(to, "ch", json_pack("[{s:s,s:i,s:s}]", "nm", "cmd", "typ", 6, "val", val));
 }
 
+static const char *root_of(const struct sim *sim)
+{
+    return sim->maf ? "sec:macr" : "sec:mecr";
+}
+
 static json_t *represent(struct request *r, json_t *reg)
 {
-    static const char *const shown[] = {"ri", "rn", "pi", "ct", "lt", "et", "lbl", "cr", "adfq"};
+    static const char *const shown[] = {"ri", "rn", "pi", "ct", "lt", "et", "lbl", "cr", "adfq", "aski"};
     json_t *o = json_object();
-    json_object_set_new(o, "ty", json_integer(4));
+    json_object_set_new(o, "ty", json_integer(r->sim->maf ? 3 : 4));
     for (size_t i = 0; i < ELEMENTS(shown); i++) {
         json_t *v = json_object_get(reg, shown[i]);
         if (v)
             json_object_set(o, shown[i], v);
     }
     add_child(r, reg, o);
-    return json_pack("{s:o}", "sec:mecr", o);
+    return json_pack("{s:o}", root_of(r->sim), o);
 }
 
 static char *location_of(struct sim *sim, const char *id)
@@ -287,7 +292,7 @@ static char *new_id(struct sim *sim)
     if (fixed && !mef_registration(sim, fixed))
         return g_strdup(fixed);
     _cleanup_(g_freep) char *hex = random_hex(3);
-    return g_strdup_printf("mecr-%s", hex);
+    return g_strdup_printf("%s-%s", sim->maf ? "macr" : "mecr", hex);
 }
 
 static void reg_create(struct request *r, struct answer *a, json_t *content)
@@ -327,12 +332,16 @@ static void reg_create(struct request *r, struct answer *a, json_t *content)
                     "-", "ct", now, "lt", now, "et", et, "lbl", json_is_array(lbl) ? lbl : NULL, "cr", r->fr,
                     "adfq", adfq, "rqi", r->rqi, "queue", "current", "previous", "issued", 0);
     _cleanup_(g_freep) char *error = NULL;
-    if (!reg || command_queue(sim, reg, json_object_get(sim->scenario, "commands"), &error) < 0) {
+    json_t *commands = sim->maf ? NULL : json_object_get(sim->scenario, "commands");
+    if (!reg || (commands && command_queue(sim, reg, commands, &error) < 0)) {
         json_decref(reg);
         answer_error(a, 5000, "%s", error ? error : "the registration cannot be kept");
         return;
     }
     json_array_append_new(all, reg);
+    const char *assigned = maf_assign(r);
+    if (assigned)
+        json_object_set_new(reg, "aski", json_string(assigned));
     answer_primitive(r, a, 2001, represent(r, reg));
     json_object_set_new(reg, "answer", json_stringn((const char *)a->body->data, a->body->len));
     a->location = location_of(sim, id);
@@ -370,7 +379,7 @@ static void reg_update(struct request *r, struct answer *a, json_t *reg, json_t 
     timestamp_format(sim_clock(r->sim), now);
     json_object_set_new(reg, "lt", json_string(now));
     add_child(r, reg, reply);
-    answer_primitive(r, a, 2004, json_pack("{s:o}", "sec:mecr", reply));
+    answer_primitive(r, a, 2004, json_pack("{s:o}", root_of(r->sim), reply));
 }
 
 static void reg_delete(struct request *r, struct answer *a, json_t *reg)
@@ -391,7 +400,7 @@ static void reg_handle(struct request *r, struct answer *a, json_t *reg)
     } else if (streq(r->op, "delete")) {
         reg_delete(r, a, reg);
     } else if (streq(r->op, "update")) {
-        _cleanup_(json_freep) json_t *content = content_of(r, a, "sec:mecr");
+        _cleanup_(json_freep) json_t *content = content_of(r, a, root_of(r->sim));
         if (content)
             reg_update(r, a, reg, content);
     } else {
@@ -403,16 +412,16 @@ static void reg_handle(struct request *r, struct answer *a, json_t *reg)
 
 static void base_handle(struct request *r, struct answer *a)
 {
-    int ty = ty_of(r->content_type);
+    int ty = ty_of(r->content_type), reg = r->sim->maf ? 3 : 4;
     if (streq(r->op, "retrieve")) {
         answer_primitive(r, a, 2000,
-                         json_pack("{s:{s:i,s:s,s:s,s:s}}", "sec:mefb", "ty", 2, "ri", "-", "rn", "-", "fq",
-                                   r->sim->fqdn));
+                         json_pack("{s:{s:i,s:s,s:s,s:s}}", r->sim->maf ? "sec:mafb" : "sec:mefb", "ty",
+                                   r->sim->maf ? 1 : 2, "ri", "-", "rn", "-", "fq", r->sim->fqdn));
     } else if (!streq(r->op, "create") || ty == 6) {
         answer_error(a, 4005, ty == 6 ? "only the MEF creates a command" : "not on the base");
-    } else if (ty == 4 || ty == 5) {
-        _cleanup_(json_freep) json_t *content = content_of(r, a, ty == 4 ? "sec:mecr" : "sec:skr");
-        if (content && ty == 4)
+    } else if (ty == reg || ty == 5) {
+        _cleanup_(json_freep) json_t *content = content_of(r, a, ty == 5 ? "sec:skr" : root_of(r->sim));
+        if (content && ty == reg)
             reg_create(r, a, content);
         else if (content)
             key_create(r, a, content);

@@ -85,6 +85,7 @@ struct conn {
     gnutls_session_t tls;
     char *identity; /* psk_identity or SAN; "" without authentication */
     bool by_certificate, is_psk;
+    GBytes *psk;         /* of the handshake, or NULL */
     char suite[5];       /* "00AE" */
     char *sni;           /* NULL when there was none */
     gnutls_datum_t peer; /* DER of the client certificate */
@@ -107,6 +108,8 @@ struct conn {
 struct sim {
     /* set up by main, read-only later */
     char *fqdn, *ca_dir, *log_path, *state_path;
+    bool maf;             /* --role maf */
+    char *mef_state_path; /* of the MEF that provisions our master credentials, or NULL */
     unsigned port, control_port;
     int stop_fd; /* eventfd: readable when all must end */
     gnutls_x509_crt_t ca_cert;
@@ -251,6 +254,14 @@ bool fault_before(const json_t *fault); /* the request is not processed at all *
 /* Does what changes the answer's content; what is left for the front goes to *ret. */
 void fault_apply(struct request *r, struct answer *a, struct spoil *ret);
 void fault_spoil(const json_t *fault, struct spoil *ret);
+
+/* maf.c: what is different at a MAF */
+/* The key of a psk_identity that is not pre-provisioned: one that a MEF registered for us, or a KmID that we
+ * assigned (new reference), or NULL. Takes the lock. */
+GBytes *maf_find_psk(struct sim *sim, const char *identity);
+/* assignedSymmKeyID for the answer to a registration, when the scenario says so and the client came with a
+ * key of a MEF; NULL otherwise. Under lock; owned by the state. */
+const char *maf_assign(struct request *r);
 
 /* state.c */
 int state_load(struct sim *sim, char **ret_error);

@@ -7,8 +7,8 @@
 static const struct {
     const char *name;
     bool is_array;
-} parts[] = {{"registrations", true}, {"bindings", false}, {"owners", false},
-             {"keys", true},          {"reports", true},   {"enrolments", true}};
+} parts[] = {{"registrations", true}, {"bindings", false},  {"owners", false},  {"keys", true},
+             {"reports", true},       {"enrolments", true}, {"assigned", false}};
 
 int state_load(struct sim *sim, char **ret_error)
 {

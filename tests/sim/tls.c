@@ -25,6 +25,9 @@ static int psk_find(gnutls_session_t session, const gnutls_datum_t *username, gn
     struct conn *c = gnutls_session_get_ptr(session);
     _cleanup_(g_freep) char *identity = g_strndup((const char *)username->data, username->size);
     GBytes *psk = g_hash_table_lookup(c->sim->psk, identity);
+    psk = psk ? g_bytes_ref(psk) : maf_find_psk(c->sim, identity);
+    g_clear_pointer(&c->psk, g_bytes_unref);
+    c->psk = psk;
     /* The identity goes into the log also when it is refused. */
     g_free(c->identity);
     c->identity = g_strdup(identity);
@@ -238,7 +241,7 @@ void tls_describe(struct conn *c)
         c->tls_unique = g_base64_encode(unique.data, unique.size);
         gnutls_free(unique.data);
     }
-    static const char label[] = "EXPORTER-oneM2M-Bootstrap";
-    if (gnutls_prf_rfc5705(c->tls, sizeof label - 1, label, 0, NULL, SIM_EXPORT, (char *)c->export) < 0)
+    const char *label = c->sim->maf ? "EXPORTER-oneM2M-Connection" : "EXPORTER-oneM2M-Bootstrap";
+    if (gnutls_prf_rfc5705(c->tls, strlen(label), label, 0, NULL, SIM_EXPORT, (char *)c->export) < 0)
         memset(c->export, 0, sizeof c->export);
 }

@@ -116,15 +116,15 @@ static void test_registration_bodies(void)
     int64_t et;
 
     g_assert_cmpint(timestamp_parse("20270101T000000", &et), ==, 0);
-    g_autofree char *create = registration_create_body(V(), "admin.example.org", et, labels);
+    g_autofree char *create = registration_create_body(V(), WORD_MECR, "admin.example.org", et, labels);
     g_assert_cmpstr(create, ==,
                     "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"lbl\":[\"gateway\",\"site:42\"],\"adfq\":"
                     "\"admin.example.org\"}}");
-    g_autofree char *bare = registration_create_body(V(), "admin.example.org", et, NULL);
+    g_autofree char *bare = registration_create_body(V(), WORD_MECR, "admin.example.org", et, NULL);
     g_assert_cmpstr(bare, ==, "{\"sec:mecr\":{\"et\":\"20270101T000000\",\"adfq\":\"admin.example.org\"}}");
-    g_autofree char *update = registration_update_body(V(), et, NULL);
+    g_autofree char *update = registration_update_body(V(), WORD_MECR, et, NULL);
     g_assert_cmpstr(update, ==, "{\"sec:mecr\":{\"et\":\"20270101T000000\"}}");
-    g_autofree char *labels_only = registration_update_body(V(), 0, labels);
+    g_autofree char *labels_only = registration_update_body(V(), WORD_MECR, 0, labels);
     g_assert_cmpstr(labels_only, ==, "{\"sec:mecr\":{\"lbl\":[\"gateway\",\"site:42\"]}}");
     g_assert_cmpint(registration_proposed_et(1000, 5, 1), ==, 5);
     g_assert_cmpint(registration_proposed_et(1000, 0, 2), ==, 2001000);
@@ -150,7 +150,7 @@ static void test_registration_answers(void)
     for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
         struct registration_answer a = {0};
         struct mef_error e = {0};
-        g_assert_cmpint(registration_parse(V(), FQDN, good[i], strlen(good[i]), &a, &e), ==, 0);
+        g_assert_cmpint(registration_parse(V(), WORD_MECR, FQDN, good[i], strlen(good[i]), &a, &e), ==, 0);
         g_assert_cmpstr(a.reg_id, ==, "r1");
         g_assert_cmpstr(a.cmd_to, ==, "//mef.example.com/-/r1/cmd");
         g_assert_cmpint(registration_check(&a, &want, &e), ==, 0);
@@ -178,7 +178,8 @@ static void test_registration_answers(void)
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         struct registration_answer a = {0};
         struct mef_error e = {0};
-        g_assert_cmpint(registration_parse(V(), FQDN, bad[i], strlen(bad[i]), &a, &e), ==, -EINVAL);
+        g_assert_cmpint(registration_parse(V(), WORD_MECR, FQDN, bad[i], strlen(bad[i]), &a, &e), ==,
+                        -EINVAL);
         g_assert_cmpuint(strlen(e.text), >, 10);
         g_assert_null(a.reg_id);
     }
