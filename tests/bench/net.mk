@@ -8,3 +8,23 @@ tests_bench_command_SOURCES = tests/bench/command.c tests/bench/command.h tests/
 	tests/bench/command-bare.c tests/bench/bare-store.c tests/bench/bare-store.h $(BENCH_FIGURE)
 tests_bench_command_CFLAGS = $(BENCH_NET_CFLAGS)
 tests_bench_command_LDADD = libtestsim.la libcore.la $(GLIB_LIBS) $(JANSSON_LIBS)
+
+BENCH_TARGETS += tests/bench/enrolment
+tests_bench_enrolment_SOURCES = tests/bench/enrolment.c tests/bench/enrolment.h tests/bench/enrolment-ours.c \
+	tests/bench/enrolment-bare.c tests/bench/first.c $(BENCH_FIGURE)
+tests_bench_enrolment_CFLAGS = $(BENCH_NET_CFLAGS)
+tests_bench_enrolment_LDADD = libtestsim.la libtesttoken.la libcore.la $(GLIB_LIBS) $(JANSSON_LIBS)
+EXTRA_tests_bench_enrolment_DEPENDENCIES = tests/token/shim-module.la
+
+# Loaded in front of the agent. -rpath makes libtool build the .so, which nothing installs.
+EXTRA_LTLIBRARIES = tests/bench/turns.la
+tests_bench_turns_la_SOURCES = tests/bench/turns.c tests/bench/turns.h
+tests_bench_turns_la_CFLAGS = $(AM_CFLAGS)
+tests_bench_turns_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+
+BENCH_TARGETS += tests/bench/enrolment-agent
+tests_bench_enrolment_agent_SOURCES = tests/bench/enrolment-agent.c tests/bench/enrolment.h tests/bench/first.c \
+	$(BENCH_FIGURE)
+tests_bench_enrolment_agent_CFLAGS = $(BENCH_NET_CFLAGS)
+tests_bench_enrolment_agent_LDADD = libcert.la libpolicy.la $(E2E_LDADD)
+EXTRA_tests_bench_enrolment_agent_DEPENDENCIES = tests/bench/turns.la
