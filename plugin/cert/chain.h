@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What came back from the EST server, checked (mef-protocol.md 3.6.1), and what a certificate says about
- * itself. Pure; each call uses a private OSSL_LIB_CTX of its own and leaves the error queue as it was.
+ * itself. Pure; each call uses a private OSSL_LIB_CTX and leaves the error queue as it was.
  * Thread: any. */
 #pragma once
 
 #include "plugin/base/ports.h"
 #include "plugin/cert/csr.h"
+
+/* A context costs as much as several calls: between these two the calls of this thread share one. For threads
+ * of our own, around one exchange or listing; not nested. */
+void cert_begin(void);
+void cert_end(void);
 
 /* Short names of the statuses that an enrolment can end with (policy/status.h). */
 #define CERT_SERVER_ERROR ((int)CMD_STATUS_CERT_PROV_SERVER_ERROR) /* 100 */

@@ -119,17 +119,16 @@ static bool set_subject(X509_REQ *req, const struct csr_params *p, X509 *like)
     return ok;
 }
 
+/* The point as it is: OpenSSL would decode it into a key and encode that again. */
 static bool set_public_key(X509_REQ *req, const uint8_t point[POINT_LEN])
 {
-    uint8_t spki[SPKI_LEN];
-    const unsigned char *p = spki;
-    EVP_PKEY *key;
-    bool ok;
+    unsigned char *copy = OPENSSL_memdup(point, POINT_LEN);
+    bool ok =
+        copy && X509_PUBKEY_set0_param(X509_REQ_get_X509_PUBKEY(req), OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+                                       V_ASN1_OBJECT, OBJ_nid2obj(NID_X9_62_prime256v1), copy, POINT_LEN);
 
-    point_spki(point, spki);
-    key = d2i_PUBKEY(NULL, &p, sizeof spki);
-    ok = key && X509_REQ_set_pubkey(req, key);
-    EVP_PKEY_free(key);
+    if (!ok)
+        OPENSSL_free(copy);
     return ok;
 }
 

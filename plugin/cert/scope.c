@@ -13,12 +13,34 @@
 
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "plugin/cert/chain.h"
+
+/* A thread's own, and gone with cert_end(). */
+static _Thread_local struct {
+    bool on;
+    OSSL_LIB_CTX *lib;
+} shared;
+
+void cert_begin(void)
+{
+    shared.on = true;
+}
+
+void cert_end(void)
+{
+    OSSL_LIB_CTX_free(shared.lib);
+    shared.lib = NULL;
+    shared.on = false;
+}
 
 int scope_enter(struct scope *s)
 {
-    s->lib = OSSL_LIB_CTX_new();
+    s->shared = shared.on;
+    s->lib = shared.lib ? shared.lib : OSSL_LIB_CTX_new();
     if (!s->lib)
         return -ENOMEM;
+    if (s->shared)
+        shared.lib = s->lib;
     ERR_set_mark();
     scope_resume(s);
     return 0;
@@ -28,7 +50,8 @@ void scope_leave(struct scope *s)
 {
     scope_pause(s);
     ERR_pop_to_mark();
-    OSSL_LIB_CTX_free(s->lib);
+    if (!s->shared)
+        OSSL_LIB_CTX_free(s->lib);
     s->lib = NULL;
 }
 

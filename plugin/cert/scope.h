@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A private library context for the length of one call: what OpenSSL fetches implicitly on this thread comes
- * from it, never from the host's default context, and the error queue is left as it was. Internal to
- * plugin/cert. Objects made inside must be freed before the end. Thread: the caller's. */
+/* A private library context for the length of one call, or of what stands between cert_begin() and
+ * cert_end(): what OpenSSL fetches implicitly on this thread comes from it, never from the host's default
+ * context, and the error queue is left as it was. Internal to plugin/cert. Objects made inside must be freed
+ * before the end. Thread: the caller's. */
 #pragma once
 
 #include <openssl/x509.h>
@@ -10,6 +11,7 @@
 
 struct scope {
     OSSL_LIB_CTX *lib, *before;
+    bool shared; /* it stays for the next call */
 };
 
 int scope_enter(struct scope *s); /* -ENOMEM */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "plugin/cert/chain.h"
 #include "plugin/mef/worker.h"
 #include "policy/backoff.h"
 
@@ -410,6 +411,7 @@ static void run_due(struct client *c, enum task task)
         return;
     }
     int64_t expires = c->r.expires;
+    cert_begin();
     enum outcome o = run(c, proc, task != TASK_RENEW && c->job.procedure_done);
     c->report_turn = task == TASK_RENEW && o == OUT_RETRY;
     if (task == TASK_RENEW) {
@@ -421,6 +423,7 @@ static void run_due(struct client *c, enum task task)
         c->renew_not_before = pause ? boot_of(c) + pause * USEC_PER_SEC : 0;
     }
     settle(c, o);
+    cert_end();
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------- */

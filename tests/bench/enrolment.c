@@ -7,8 +7,8 @@
 #include "tests/bench/enrolment.h"
 #include "tests/bench/figure.h"
 
-#define FEW   5u
-#define MANY  25u
+#define FEW   2u
+#define MANY  10u
 #define LIMIT 1.6
 
 static double per_round(const char *self, const char *side, const char *apart)
