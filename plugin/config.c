@@ -62,7 +62,7 @@ static const struct key {
     {"network", "resolve", KEY_LIST, AT(resolve)},
     {"network", "connect-timeout", KEY_SECONDS, AT(connect_timeout), "PT10S", NULL, 1, 600},
     {"network", "response-timeout", KEY_SECONDS, AT(response_timeout), "PT60S", NULL, 1, 3600},
-    {"mef", "command-classes", KEY_LIST, AT(command_classes), "cert-prov"},
+    {"mef", "command-classes", KEY_LIST, AT(command_classes), "cert-prov dev-cfg mo-node"},
     {"mef", "registration-lifetime", KEY_SECONDS, AT(registration_lifetime), "P365D", NULL, 60,
      UINT64_C(3660) * 86400},
     {"mef", "default-retry", KEY_SECONDS, AT(default_retry), "PT24H", NULL, 1, UINT64_C(366) * 86400},

@@ -50,8 +50,8 @@ static void test_worked_example(void)
     e2e_wait_idle(&e, reg);
     e2e_wait_reports(&e, 3);
     g_assert_cmpint(recorded_csc(&e, "c-0001"), ==, 20);
-    g_assert_cmpint(recorded_csc(&e, "c-0002"), ==, 41); /* DEV_CFG and MO_NODE: not executed by default */
-    g_assert_cmpint(recorded_csc(&e, "c-0003"), ==, 41);
+    g_assert_cmpint(recorded_csc(&e, "c-0002"), ==, 43);  /* no DM client for LwM2M is there (MC-22) */
+    g_assert_cmpint(recorded_csc(&e, "c-0003"), ==, 303); /* /27022/0 is the registration's own profile */
     g_assert_cmpuint(e2e_sim_count(&e, "retrieve", "command"), ==, 1); /* the rest came in the answers */
     g_assert_cmpuint(size_of(&e, "enrolments"), ==, 1);
     e2e_wait_property(&e, reg, "Registration", "State", "registered");
@@ -91,8 +91,8 @@ static void test_by_certificate(void)
     e2e_wait_reports(&e, 3);
     e2e_wait_idle(&e, reg);
     g_assert_cmpint(recorded_csc(&e, "c-0001"), ==, 20);
-    g_assert_cmpint(recorded_csc(&e, "c-0002"), ==, 41);
-    g_assert_cmpint(recorded_csc(&e, "c-0003"), ==, 41);
+    g_assert_cmpint(recorded_csc(&e, "c-0002"), ==, 43);
+    g_assert_cmpint(recorded_csc(&e, "c-0003"), ==, 303); /* /27022/0 is the registration's own profile */
     g_assert_cmpuint(size_of(&e, "enrolments"), ==, 1);
     json_t *log = sim_log(e.sim), *line;
     size_t i;
@@ -155,7 +155,7 @@ static void test_lost_answer(void)
     g_autofree char *reg = e2e_add_mef(&e);
     e2e_wait_idle(&e, reg);
     g_assert_cmpuint(size_of(&e, "registrations"), ==, 1);
-    g_assert_cmpint(recorded_csc(&e, "c-0001"), ==, 41);
+    g_assert_cmpint(recorded_csc(&e, "c-0001"), ==, 43);
     g_assert_cmpuint(e2e_sim_count(&e, "create", "base"), ==, 2);
     e2e_down(&e);
 }

@@ -108,9 +108,15 @@ static int vault_put_key(void *ctx, const char *key_id, const char *owner, const
     g_assert_cmpstr(owner, ==, WORLD_NODE);
     if (w->key_error)
         return mef_fail(reterr, (enum mef_error_word)w->key_error, "scripted token failure");
-    g_hash_table_insert(w->keys, g_strdup(key_id), g_bytes_new(key->data, key->len));
-    g_hash_table_insert(w->rows, g_strdup(key_id), g_new0(struct world_key, 1));
-    return 0;
+    bool happens;
+    pthread_mutex_lock(&w->lock);
+    bool alive = world_power(w, &happens);
+    pthread_mutex_unlock(&w->lock);
+    if (happens) {
+        g_hash_table_insert(w->keys, g_strdup(key_id), g_bytes_new(key->data, key->len));
+        g_hash_table_insert(w->rows, g_strdup(key_id), g_new0(struct world_key, 1));
+    }
+    return alive ? 0 : -ECANCELED;
 }
 
 static int vault_drop_key(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr)
@@ -588,6 +594,11 @@ static int tree_settle(void *ctx, const struct node_outcome *o, const struct wai
 
     if (r < 0 || w->tree_result < 0 || w->settle_result < 0)
         return r < 0 ? r : mef_fail(reterr, MEF_ERROR_TIMED_OUT, "scripted tree failure");
+    pthread_mutex_lock(&w->lock);
+    bool happens, alive = world_power(w, &happens);
+    pthread_mutex_unlock(&w->lock);
+    if (!happens)
+        return -ECANCELED;
     g_assert_cmpuint(o->node, ==, w->node->id);
     g_assert_true(!o->why == (o->status == CMD_STATUS_OK));
     w->settles++;
@@ -606,7 +617,7 @@ static int tree_settle(void *ctx, const struct node_outcome *o, const struct wai
         k->expires = o->expires;
         k->kept = true;
     }
-    return 0;
+    return alive ? 0 : -ECANCELED;
 }
 
 int world_finished(struct world *w, uint32_t job)
@@ -635,6 +646,19 @@ static void row_free(void *p)
 
     g_free(k->path);
     g_free(k);
+}
+
+void world_reconcile(struct world *w)
+{
+    GHashTableIter i;
+    void *name, *value;
+
+    g_hash_table_iter_init(&i, w->rows);
+    while (g_hash_table_iter_next(&i, &name, &value))
+        if (!((struct world_key *)value)->kept) {
+            g_hash_table_remove(w->keys, name);
+            g_hash_table_iter_remove(&i);
+        }
 }
 
 void world_store_init(struct world *w)

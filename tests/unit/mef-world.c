@@ -471,6 +471,7 @@ void world_power_cycle(struct world *w)
     w->dead = false;
     w->cut_at = 0;
     g_hash_table_remove_all(w->finished);
+    world_reconcile(w);
     world_start(w);
 }
 

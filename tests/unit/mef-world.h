@@ -192,4 +192,6 @@ int world_refuse_create_hook(struct world *w, const struct seen *req, struct ans
 bool world_power(struct world *w, bool *ret_happens);
 char *world_credential_name(const struct credential *with);
 void world_store_init(struct world *w);
+/* Keys that are still intents go, as vault_reconcile() has it at a start. */
+void world_reconcile(struct world *w);
 void world_store_wire(struct world *w, struct mef_client_params *p);

@@ -292,6 +292,41 @@ static void test_store(void)
     end(w);
 }
 
+/* The power goes at each durable step of a key registration, and comes back: reported once, one key in the
+ * token, and that one tied. What the MEF made for an answer that was lost stays there; nobody knows its name.
+ */
+static void test_power(void)
+{
+    static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = ARGS};
+
+    for (int before = 0; before < 2; before++)
+        for (unsigned cut = 1; cut < 12; cut++) {
+            struct mo_snapshot n = profile();
+            struct keys k = {0};
+            struct world *w = world_registered();
+            struct mef_error e;
+            w->node = &n;
+            w->hook = key_hook;
+            w->hook_ctx = &k;
+            world_commands(w, &command, 1);
+            w->steps = 0;
+            w->cut_at = cut;
+            w->cut_before = before;
+            g_assert_cmpint(mef_client_request(w->client, MEF_PROC_POLL, 2, &e), ==, 0);
+            world_idle(w);
+            world_power_cycle(w);
+            world_advance(w, 3600);
+            if (!w->commands[0].reports) /* cut before it was retrieved */
+                world_request(w, MEF_PROC_POLL, 3);
+            g_assert_cmpuint(w->commands[0].reports, ==, 1);
+            g_assert_cmpuint(w->commands[0].reported, ==, 20);
+            g_assert_nonnull(g_hash_table_lookup(w->keys, w->settled_credential));
+            g_assert_cmpuint(k.creates, <=, 2);
+            g_assert_cmpuint(g_hash_table_size(w->keys), <=, k.creates);
+            end(w);
+        }
+}
+
 /* ---- tasks --------------------------------------------------------------------------------------------- */
 
 struct result {
@@ -494,6 +529,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/keys/EE-08/no-trigger", test_no_trigger);
     g_test_add_func("/mef/keys/EE-09/refused", test_refused);
     g_test_add_func("/mef/keys/EE-09/store", test_store);
+    g_test_add_func("/mef/keys/MC-42/power", test_power);
     g_test_add_func("/mef/keys/EE-10/retrieve", test_retrieve);
     g_test_add_func("/mef/keys/EE-24/update-delete", test_update_delete);
     g_test_add_func("/mef/keys/MC-38/registers", test_registers);
