@@ -17,12 +17,13 @@
 #define SETTINGS                                                                                             \
     "connect-timeout=5\nresponse-timeout=3\n"                                                                \
     "[mef]\ncommand-classes=cert-prov mo-node dev-cfg\nbackoff-min=1\nbackoff-max=3\ndefault-retry=5\n"
-#define POLLS        300         /* until a round has to be over */
-#define SENDINGS     12          /* of one report; each fault costs one */
-#define MEMORY_SLACK 512         /* KiB between the second quarter of the lives and the last */
-#define HEAP_SLACK   (16 * 1024) /* octets, the same */
-#define GROWN_UP     2000        /* commands; before that caches still fill, and jobs are kept for a minute */
-#define ROWS_KEPT    160         /* of a registration's journal: 4 times what is shown, and some open ones */
+#define POLLS          300         /* until a round has to be over */
+#define SENDINGS       12          /* of one report; each fault costs one */
+#define MEMORY_SLACK   512         /* KiB between the second quarter of the lives and the last */
+#define HEAP_SLACK     (16 * 1024) /* octets, over some thousand commands */
+#define HEAP_ENROLMENT 4096        /* octets; half of all enrolments are between the quarters compared */
+#define GROWN_UP       2000 /* commands; before that caches still fill, and jobs are kept for a minute */
+#define ROWS_KEPT      160  /* of a registration's journal: 4 times what is shown, and some open ones */
 
 /* One command: which, and what the MEF heard of it. */
 struct issued {
@@ -42,7 +43,7 @@ struct soak {
     char *reg, *job, *script, *dm_log;
     GPid client;
     unsigned serial, waited_for; /* last command issued; the first of this round */
-    unsigned bad, lives;
+    unsigned bad, lives, enrolments;
     goffset log_at;
     guint64 by_kind[64], hits, polls, reports;
     struct soak_figures base;
@@ -267,7 +268,21 @@ static void lift_faults(struct soak *s)
     json_decref(sim_call(s->e.sim, "DELETE", "/sim/faults", NULL, NULL));
 }
 
-/* The first rounds have each kind once, so that all that is made at a first time is made early. */
+static gboolean enrols(unsigned kind)
+{
+    return strcmp(soak_kind_get(kind)->name, "cert") == 0;
+}
+
+/* Each kind once at first, so that all that is made at a first time is made early; see judge_heap(). */
+static unsigned next_kind(struct soak *s)
+{
+    unsigned kind = s->serial < soak_kinds() ? s->serial : soak_kind_draw(s->rand);
+    while (enrols(kind) && s->serial >= s->plan->commands / 4 * 3)
+        kind = soak_kind_draw(s->rand);
+    s->enrolments += enrols(kind);
+    return kind;
+}
+
 static void post_commands(struct soak *s, unsigned n)
 {
     unsigned outcome = (unsigned)g_rand_int_range(s->rand, 0, SOAK_OUTCOMES);
@@ -275,7 +290,7 @@ static void post_commands(struct soak *s, unsigned n)
     g_assert_true(g_file_set_contents(s->script, soak_outcomes[outcome].script, -1, NULL));
     s->waited_for = s->serial + 1;
     while (n--) {
-        unsigned kind = s->serial < soak_kinds() ? s->serial : soak_kind_draw(s->rand);
+        unsigned kind = next_kind(s);
         struct issued *i = g_new0(struct issued, 1);
         char *cid = g_strdup_printf("s-%06u", ++s->serial);
         g_autofree char *text = g_strdup_printf("{\"cid\":\"%s\",%s}", cid, soak_kind_get(kind)->text);
@@ -549,6 +564,33 @@ static guint64 median(const struct soak *s, guint from, guint to, size_t offset)
     return a->len ? g_array_index(a, guint64, a->len / 2) : 0;
 }
 
+/* SoftHSM keeps a part of each object that it ever had until its last session ends: some KiB an enrolment. So
+ * the last quarter has none, and there nothing may grow. */
+static void judge_heap(struct soak *s, GString *summary)
+{
+    guint n = s->figures->len, from = n - n / 4;
+    guint64 early, late, last_early, last_late;
+    size_t heap = G_STRUCT_OFFSET(struct soak_figures, heap);
+    if (n < 8)
+        return;
+    early = median(s, n / 4, n - n / 2, heap);
+    late = median(s, n - n / 2, from, heap);
+    last_early = median(s, from, from + n / 8, heap);
+    last_late = median(s, n - n / 8, n, heap);
+    g_string_append_printf(summary,
+                           "heap in use, octets: %" G_GUINT64_FORMAT
+                           " in the second quarter, %" G_GUINT64_FORMAT
+                           " in the third, with %u enrolments in all; in the last, without any, from "
+                           "%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT "\n",
+                           early, late, s->enrolments, last_early, last_late);
+    if (s->plan->commands < GROWN_UP)
+        return;
+    if (late > early + HEAP_SLACK + (guint64)s->enrolments * HEAP_ENROLMENT)
+        wrong(s, "the heap grew by more than what SoftHSM keeps");
+    if (last_late > last_early + HEAP_SLACK)
+        wrong(s, "the heap grew without any enrolment");
+}
+
 static void judge_growth(struct soak *s, const char *what, size_t offset, guint64 slack, GString *summary)
 {
     guint n = s->figures->len;
@@ -575,7 +617,7 @@ static void sum_up(struct soak *s, GString *summary)
     g_string_append_printf(summary,
                            "\nbetween two lives: %u fds, %u threads, %d sessions, %u token objects\n", f->fds,
                            f->threads, f->sessions, f->objects);
-    judge_growth(s, "heap in use, octets", G_STRUCT_OFFSET(struct soak_figures, heap), HEAP_SLACK, summary);
+    judge_heap(s, summary);
     judge_growth(s, "private dirty, KiB", G_STRUCT_OFFSET(struct soak_figures, dirty), MEMORY_SLACK, summary);
     judge_growth(s, "database, octets", G_STRUCT_OFFSET(struct soak_figures, database), 256 * 1024, summary);
 }
