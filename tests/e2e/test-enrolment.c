@@ -171,8 +171,7 @@ static void test_first_enrolment(void)
     e2e_down(&g);
 }
 
-/* mef-protocol.md 6 with the classes that are executed by default: DEV_CFG and MO_NODE are answered
- * CLASS_NOT_SUPPORTED, each command once, in one exchange. */
+/* mef-protocol.md 6 without a DM client: each command is answered once, in one exchange. */
 static void test_worked_example(void)
 {
     struct e2e g;

@@ -151,7 +151,7 @@ static void test_story(void)
     all = entries_until("MEF_EVENT=COMMAND_REFUSED", 1);
     one = json_array_get(all, 0);
     g_assert_cmpstr(field(one, "MEF_CMD_CLASS"), ==, "dev-cfg");
-    g_assert_cmpstr(field(one, "MEF_STATUS"), ==, "41");
+    g_assert_cmpstr(field(one, "MEF_STATUS"), ==, "43");
     g_assert_cmpstr(field(one, "PRIORITY"), ==, "4");
     json_decref(all);
 
