@@ -199,7 +199,7 @@ static void spoil_all(const char *op, gboolean in_update)
         json_array_foreach(list, k, one)
         {
             recorded += json_is_true(json_object_get(one, "recorded"));
-            g_assert_cmpint((int)json_integer_value(json_object_get(one, "csc")), ==, 41);
+            g_assert_cmpint((int)json_integer_value(json_object_get(one, "csc")), ==, 43);
         }
         json_decref(list);
         g_assert_cmpuint(recorded, ==, reported);
