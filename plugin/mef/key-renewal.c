@@ -180,9 +180,12 @@ enum outcome keys_renew(struct client *c)
 
 void keys_give_up(struct client *c)
 {
+    enum outcome o = OUT_OK;
+
     load(c);
-    for (size_t i = 0; i < c->keys.n; i++)
-        if (c->keys.item[i].profile && c->keys.item[i].expires > now_of(c) && wait_check(&c->wait) == 0)
-            (void)key_deregister(c, c->keys.item[i].name);
+    /* A server that does not answer would have to be waited for once a key. */
+    for (size_t i = 0; i < c->keys.n && o != OUT_RETRY && o != OUT_CANCELLED; i++)
+        if (c->keys.item[i].profile && c->keys.item[i].expires > now_of(c))
+            o = key_deregister(c, c->keys.item[i].name);
     c->error = (struct mef_error){0};
 }

@@ -464,6 +464,63 @@ static void test_update_delete(void)
     end(w);
 }
 
+static struct {
+    int what, r;
+    uint32_t status;
+    unsigned asked;
+} elsewhere;
+
+static int delegate(void *ctx, const struct mo_snapshot *n, int what, const struct wait *wait,
+                    uint32_t *ret_status, struct mef_error *reterr)
+{
+    (void)ctx;
+    g_assert_cmpuint(n->id, ==, 7);
+    g_assert_cmpuint(wait->deadline, !=, DEADLINE_NONE);
+    elsewhere.asked++;
+    elsewhere.what = what;
+    if (elsewhere.r < 0)
+        return mef_fail(reterr, MEF_ERROR_NOT_REGISTERED, "nobody there");
+    *ret_status = elsewhere.status;
+    return 0;
+}
+
+/* A key under another registration than the one whose MEF commands it: that one is asked, what it says is
+ * reported, and nothing is registered here. */
+static void test_elsewhere(void)
+{
+    static const struct {
+        int r;
+        uint32_t status, reported;
+        unsigned settled; /* by us: only when nobody else did */
+    } rows[] = {{0, 20, 20, 0}, {0, 305, 305, 0}, {-ENOENT, 0, 305, 1}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = ARGS};
+        struct mo_snapshot n = profile();
+        struct keys k = {0};
+        struct world *w = world_new();
+        w->delegate = delegate;
+        world_start(w);
+        world_request(w, MEF_PROC_REGISTER, 1);
+        w->node = &n;
+        w->hook = key_hook;
+        w->hook_ctx = &k;
+        elsewhere.asked = 0;
+        elsewhere.r = rows[i].r;
+        elsewhere.status = rows[i].status;
+        child.admin_fqdn = (char *)"second.example.org";
+        world_commands(w, &command, 1);
+        world_request(w, MEF_PROC_POLL, 2);
+        child.admin_fqdn = admin;
+        g_assert_cmpuint(w->commands[0].reported, ==, rows[i].reported);
+        g_assert_cmpuint(elsewhere.asked, ==, 1);
+        g_assert_cmpint(elsewhere.what, ==, MO_NODE_CASE_B);
+        g_assert_cmpuint(w->settles, ==, rows[i].settled);
+        g_assert_cmpuint(k.creates, ==, 0);
+        end(w);
+    }
+}
+
 /* Precondition B: no live registration; one is made first, once. */
 static void test_registers(void)
 {
@@ -533,6 +590,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/keys/EE-10/retrieve", test_retrieve);
     g_test_add_func("/mef/keys/EE-24/update-delete", test_update_delete);
     g_test_add_func("/mef/keys/MC-38/registers", test_registers);
+    g_test_add_func("/mef/keys/MC-38/elsewhere", test_elsewhere);
     g_test_add_func("/mef/keys/task-ends", test_task_ends);
     return g_test_run();
 }
