@@ -169,6 +169,11 @@ static void test_hour(void)
     service_stop(&s);
 }
 
+static bool name_is_taken(void *ctx)
+{
+    return service_saw(ctx, "somebody else");
+}
+
 /* Somebody else was quicker when the bus came back: we wait for the name, and are there under our own. */
 static void test_name_taken(void)
 {
@@ -181,7 +186,7 @@ static void test_name_taken(void)
     bus_fixture_restart(&s.fixture);
     GDBusConnection *thief = bus_fixture_connect(&s.fixture);
     g_assert_cmpuint(own(thief, "RequestName", g_variant_new("(su)", BUS_NAME, 4)), ==, 1);
-    bus_fixture_settle(&s.fixture, 200);
+    bus_fixture_until(&s.fixture, name_is_taken, &s);
     g_assert_cmpuint(s.up, ==, 1);
     g_assert_nonnull(bus_unique_name(s.bus));
     g_assert_cmpuint(events_with(&s, "BUS_LOST"), ==, 2); /* the loss, and who has the name: once each */
