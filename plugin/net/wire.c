@@ -247,9 +247,12 @@ int wire_header_line(struct wire_headers *h, const char *line, size_t n, const c
         return 0;
     for (colon++; colon < line + n && (*colon == ' ' || *colon == '\t'); colon++)
         ;
-    value = strndup(colon, (size_t)(line + n - colon));
+    size_t len = (size_t)(line + n - colon);
+    value = malloc(len + 1);
     if (!value)
         return -ENOMEM;
+    memcpy(value, colon, len);
+    value[len] = '\0';
     str_make_printable(value);
     if (which != HEADER_RSC)
         return keep(h, which, value, ret_why);

@@ -41,7 +41,7 @@ static bool pause_ms(struct conn *c, int ms)
 {
     gint64 end = g_get_monotonic_time() + (gint64)ms * 1000;
     for (;;) {
-        gint64 left = (end - g_get_monotonic_time()) / 1000;
+        gint64 left = (end - g_get_monotonic_time() + 999) / 1000; /* never early */
         if (left <= 0 && ms >= 0)
             return true;
         /* POLLIN would spin when the client has sent more: only its end is of interest. */
@@ -385,7 +385,7 @@ static bool handshake(struct conn *c)
         if (r == GNUTLS_E_SUCCESS)
             return true;
         if (r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED) {
-            gint64 left = (end - g_get_monotonic_time()) / 1000;
+            gint64 left = (end - g_get_monotonic_time() + 999) / 1000; /* never early */
             short want = gnutls_record_get_direction(c->tls) ? POLLOUT : POLLIN;
             if (left > 0 && wait_tcp(c, want, (int)left) > 0)
                 continue;
