@@ -269,7 +269,7 @@ static int list(struct token_thread *t, bool fresh, struct token_listing *ret)
     if (r == 0 && g.l.n > 1)
         qsort(g.l.item, g.l.n, sizeof *g.l.item, rank);
     cut(&g.l, r < 0 ? 0 : LISTED_MAX);
-    cert_begin();
+    cert_begin(NULL);
     for (size_t i = 0; i < g.l.n; i++)
         read_cert(t, &g.l.item[i]);
     cert_end();

@@ -170,6 +170,7 @@ struct transport {
      * also when that connection is closed by now. The caller wipes its copy. -ENOTCONN: no request has left.
      */
     int (*exporter)(struct session *s, uint8_t *out, size_t len);
+    struct ossl_lib_ctx_st *lib; /* what its sessions have of OpenSSL; NULL = nothing. For cert_begin(). */
 };
 
 /* ---- vault: the token plus the intents in the store (pkcs11/, plugin/vault.c) ------------------------- */

@@ -7,10 +7,16 @@
 #include "plugin/base/ports.h"
 #include "plugin/cert/csr.h"
 
-/* A context costs as much as several calls: between these two the calls of this thread share one. For threads
- * of our own, around one exchange or listing; not nested. */
-void cert_begin(void);
+/* A context costs as much as several calls, and a certificate that is parsed costs a fifth of a handshake:
+ * between these two the calls of this thread share a context, `lib` or with NULL one of their own, and what
+ * was parsed in it. `lib` is borrowed until cert_end(). For threads of our own, around one exchange or
+ * listing; not nested. */
+void cert_begin(struct ossl_lib_ctx_st *lib);
 void cert_end(void);
+
+/* One whole DER certificate of at most LIMIT_CERTIFICATE octets, in the thread's present library context;
+ * NULL otherwise. Others may hold it too: the caller frees his reference and changes nothing. */
+struct x509_st *cert_parse(const void *der, size_t len);
 
 /* Short names of the statuses that an enrolment can end with (policy/status.h). */
 #define CERT_SERVER_ERROR ((int)CMD_STATUS_CERT_PROV_SERVER_ERROR) /* 100 */

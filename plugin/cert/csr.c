@@ -11,6 +11,7 @@
 
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
+#include "plugin/cert/chain.h"
 #include "plugin/cert/scope.h"
 
 static X509_EXTENSION *san_extension(const struct san *san)

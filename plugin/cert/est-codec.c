@@ -164,15 +164,18 @@ static int take_certs(const PKCS7 *p7, struct der_list *ret)
     if ((unsigned)n > LIMIT_CHAIN)
         return -E2BIG;
     for (int i = 0; i < n && r == 0; i++) {
+        X509 *cert = sk_X509_value(certs, i);
         unsigned char *der = NULL;
-        int len = i2d_X509(sk_X509_value(certs, i), &der);
+        int len = i2d_X509(cert, &der);
 
         if (len <= 0)
             r = -EINVAL;
         else if ((unsigned)len > LIMIT_CERTIFICATE)
             r = -E2BIG;
-        else
+        else {
+            cert_remember(cert, der, (size_t)len);
             r = der_list_add(&list, der, (size_t)len);
+        }
         OPENSSL_free(der);
     }
     if (r < 0)

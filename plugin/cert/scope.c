@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Private OpenSSL contexts and what all of plugin/cert needs of keys and certificates (design.md 4: no
- * default context). Ownership: the scope owns its context. Thread: the caller's; the default is a thread's
- * own. */
+ * default context). Ownership: the scope owns its context, unless it is shared; what was parsed belongs to
+ * the thread until cert_end(). Thread: the caller's; the default is a thread's own. */
 #include "plugin/cert/scope.h"
 
 #include <errno.h>
@@ -15,22 +15,76 @@
 #include "plugin/base/str.h"
 #include "plugin/cert/chain.h"
 
+#define PARSED_MAX 16 /* certificates; an enrolment meets four */
+
 /* A thread's own, and gone with cert_end(). */
 static _Thread_local struct {
-    bool on;
+    bool on, own; /* own: the context is ours to free */
     OSSL_LIB_CTX *lib;
+    struct parsed {
+        X509 *cert;
+        unsigned char *der;
+        size_t len;
+    } parsed[PARSED_MAX]; /* a ring */
+    unsigned next;
 } shared;
 
-void cert_begin(void)
+void cert_begin(OSSL_LIB_CTX *lib)
 {
     shared.on = true;
+    shared.own = !lib;
+    shared.lib = lib;
+}
+
+static void parsed_clear(struct parsed *p)
+{
+    X509_free(p->cert);
+    free(p->der);
+    *p = (struct parsed){0};
 }
 
 void cert_end(void)
 {
-    OSSL_LIB_CTX_free(shared.lib);
+    for (size_t i = 0; i < PARSED_MAX; i++) /* before what their keys came from */
+        parsed_clear(&shared.parsed[i]);
+    if (shared.own)
+        OSSL_LIB_CTX_free(shared.lib);
     shared.lib = NULL;
-    shared.on = false;
+    shared.on = shared.own = false;
+    shared.next = 0;
+}
+
+/* A key belongs to the context that it was decoded in: another one on this thread gets its own. */
+static bool remembers(void)
+{
+    return shared.lib && OSSL_LIB_CTX_set0_default(NULL) == shared.lib;
+}
+
+static X509 *recall(const void *der, size_t len)
+{
+    for (size_t i = 0; remembers() && i < PARSED_MAX; i++) {
+        const struct parsed *p = &shared.parsed[i];
+
+        if (p->len == len && memcmp(p->der, der, len) == 0)
+            return p->cert;
+    }
+    return NULL;
+}
+
+/* Without memory it is parsed again the next time. */
+void cert_remember(X509 *cert, const void *der, size_t len)
+{
+    struct parsed *at = &shared.parsed[shared.next];
+    unsigned char *copy = remembers() && !recall(der, len) ? malloc(len) : NULL;
+
+    if (!copy || !X509_up_ref(cert)) {
+        free(copy);
+        return;
+    }
+    memcpy(copy, der, len);
+    parsed_clear(at);
+    *at = (struct parsed){.cert = cert, .der = copy, .len = len};
+    shared.next = (shared.next + 1) % PARSED_MAX;
 }
 
 int scope_enter(struct scope *s)
@@ -104,10 +158,15 @@ X509 *cert_parse(const void *der, size_t len)
 
     if (!der || len == 0 || len > LIMIT_CERTIFICATE)
         return NULL;
+    cert = recall(der, len);
+    if (cert)
+        return X509_up_ref(cert) ? cert : NULL;
     cert = d2i_X509(NULL, &p, (long)len);
     if (cert && p != (const unsigned char *)der + len) {
         X509_free(cert);
         return NULL;
     }
+    if (cert)
+        cert_remember(cert, der, len);
     return cert;
 }

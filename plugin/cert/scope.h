@@ -28,5 +28,5 @@ int key_point(EVP_PKEY *key, uint8_t ret[POINT_LEN]);
 #define SPKI_LEN (26 + POINT_LEN)
 void point_spki(const uint8_t point[POINT_LEN], uint8_t ret[SPKI_LEN]);
 
-/* One whole DER certificate of at most LIMIT_CERTIFICATE octets; NULL otherwise. The caller frees. */
-X509 *cert_parse(const void *der, size_t len);
+/* cert_parse() of these octets finds `cert`, which was decoded from them in this scope, until cert_end(). */
+void cert_remember(X509 *cert, const void *der, size_t len);

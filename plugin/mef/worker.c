@@ -411,7 +411,7 @@ static void run_due(struct client *c, enum task task)
         return;
     }
     int64_t expires = c->r.expires;
-    cert_begin();
+    cert_begin(c->transport.lib);
     enum outcome o = run(c, proc, task != TASK_RENEW && c->job.procedure_done);
     c->report_turn = task == TASK_RENEW && o == OUT_RETRY;
     if (task == TASK_RENEW) {

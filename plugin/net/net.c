@@ -699,5 +699,6 @@ struct transport net_transport(struct net *n)
         .rebinds = true,
         .exporter = session_exporter,
         .close = session_close,
+        .lib = n->lib,
     };
 }

@@ -15,6 +15,7 @@
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
+#include "plugin/cert/chain.h"
 
 #define SECURITY_LEVEL 2 /* 112 bits and no SHA-1 signatures; the mandatory suites pass */
 #define VERIFY_DEPTH   8
@@ -30,21 +31,6 @@ static const struct offer {
     [CREDENTIAL_CERT] = {"ECDHE-ECDSA-AES128-SHA256",
                          "ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256", 0xc023, 0xc02b},
 };
-
-static X509 *parse_cert(const struct der *der)
-{
-    const unsigned char *p = der->data;
-    X509 *cert = NULL;
-
-    if (der->len == 0 || der->len > LIMIT_CERTIFICATE)
-        return NULL;
-    cert = d2i_X509(NULL, &p, (long)der->len);
-    if (cert && p != der->data + der->len) {
-        X509_free(cert);
-        cert = NULL;
-    }
-    return cert;
-}
 
 static int init_psk(struct tls *t, const struct credential *with, struct mef_error *reterr)
 {
@@ -69,7 +55,7 @@ static int init_chain(struct tls *t, const struct credential *with, struct mef_e
     if (!t->intermediates)
         return -ENOMEM;
     for (size_t i = 0; i < with->chain->n; i++) {
-        X509 *cert = parse_cert(&with->chain->item[i]);
+        X509 *cert = cert_parse(with->chain->item[i].data, with->chain->item[i].len);
 
         if (!cert)
             return mef_fail(reterr, MEF_ERROR_INCONSISTENT_CONFIG,
@@ -104,7 +90,7 @@ static int init_anchors(struct tls *t, const struct credential *with, struct mef
     if (machine)
         (void)X509_STORE_set_default_paths(t->anchors);
     for (size_t i = 0; with->anchors && i < with->anchors->n; i++) {
-        X509 *cert = parse_cert(&with->anchors->item[i]);
+        X509 *cert = cert_parse(with->anchors->item[i].data, with->anchors->item[i].len);
         int ok = cert && X509_STORE_add_cert(t->anchors, cert);
 
         X509_free(cert);

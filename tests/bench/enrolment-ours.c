@@ -92,7 +92,7 @@ void enrolment_ours(unsigned rounds)
         struct est_result got = {0};
         struct mef_error why = {0};
         memcpy(p.key_id, &i, sizeof i);
-        cert_begin(); /* as the worker does for an exchange */
+        cert_begin(transport.lib); /* as the worker does for an exchange */
         if (est_enrol(&p, &got, &why) != 0)
             g_error("%s", why.text);
         cert_end();

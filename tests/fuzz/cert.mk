@@ -17,4 +17,4 @@ tests_fuzz_fuzz_cert_checks_LDADD = libcert.la libpolicy.la libbase.la $(OPENSSL
 
 tests_fuzz_fuzz_http_answer_SOURCES = tests/fuzz/fuzz-http-answer.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_http_answer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_http_answer_LDADD = libnet.la libbase.la $(CURL_LIBS) $(CARES_LIBS) $(OPENSSL_LIBS)
+tests_fuzz_fuzz_http_answer_LDADD = libnet.la libcert.la libpolicy.la libbase.la $(CURL_LIBS) $(CARES_LIBS) $(OPENSSL_LIBS)

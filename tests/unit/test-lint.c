@@ -254,7 +254,7 @@ static void test_edges_bite(void)
         {"plugin/cert/x.c", "#include <openssl/x509.h>", true},
         {"plugin/mef/x.c", "#include \"plugin/mo/tree.h\"", true},
         {"plugin/mef/x.c", "#include \"pkcs11/token.h\"", false},
-        {"plugin/net/x.c", "#include \"plugin/cert/est.h\"", false},
+        {"plugin/net/x.c", "#include \"plugin/mef/worker.h\"", false},
         {"plugin/mef/x.c", "#include \"plugin/engine.h\"", false},
         {"plugin/x.c", "#include \"dbus/bus.h\"", true},
         {"plugin/x.c", "#include <mefplug/host.h>", true},
