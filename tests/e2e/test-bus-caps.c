@@ -306,8 +306,9 @@ static void test_jobs(struct bus_world *w)
     (void)count_jobs(&w->e, live);
     g_assert_cmpuint(live->len, ==, 256); /* LIMIT_JOBS */
     /* A deletion needs a job too, and then does not happen. */
-    assert_ok(tree(w, "AddMafClientRegCfg",
-                   g_variant_new_parsed("('maf.example', 'y.example', {'KmId': <'k@maf.example'>})")));
+    assert_ok(tree(w, "Add",
+                   g_variant_new_parsed("('', 'MAFClientRegCfg', 'maf.example', {'fqdn': <'maf.example'>, "
+                                        "'adminFQDN': <'y.example'>}, @a{sv} {})")));
     guint64 before = generation(w);
     assert_limit(call_as(e2e_bus(&w->e), TREE_PATH "/MAFClientRegCfg/maf_2eexample", I("Node"), "Delete",
                          g_variant_new("(a{sv})", NULL), NULL));
