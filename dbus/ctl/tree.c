@@ -35,46 +35,126 @@ static const struct {
     {"DataCollection", "ContainerPath", ""},
 };
 
-static void draw_text(struct drawing *d, const char *path, json_t *node)
+/* Where a node's credential is told: by itself, or by the registration that it configures. */
+static const char *const holders[] = {"AuthenticationProfile", "TrustAnchorCred", "MyCertFileCred"};
+static const char *const configurations[] = {"MEFClientRegCfg", "MAFClientRegCfg"};
+
+static json_t *registration_of(json_t *objects, const char *path)
 {
+    json_t *registration = NULL;
+
+    for (size_t i = 0; !registration && i < ELEMENTS(configurations); i++)
+        registration = object_interface(
+            objects, property_text(object_interface(objects, path, configurations[i]), "Registration"),
+            "Registration");
+    return registration;
+}
+
+/* Bus path of the credential in use; "" when there is none. */
+static const char *credential_of(json_t *objects, const char *path)
+{
+    const char *credential = property_text(registration_of(objects, path), "Credential");
+
+    for (size_t i = 0; !*credential && i < ELEMENTS(holders); i++)
+        credential = property_text(object_interface(objects, path, holders[i]), "Credential");
+    return streq(credential, "/") ? "" : credential;
+}
+
+/* Ends what an open_memstream holds. NULL when out of memory; else one line that is fit to be shown. */
+static char *finish(FILE *f, char **text)
+{
+    if (!f)
+        return NULL;
+    if (fclose(f) != 0) {
+        free(*text);
+        return NULL;
+    }
+    str_make_printable(*text);
+    return *text;
+}
+
+static char *credential_text(json_t *objects, const char *path)
+{
+    json_t *credential = object_interface(objects, path, "Credential");
+    const char *name = property_text(credential, "Subject");
+    uint64_t end = property_number(credential, "NotAfter");
+    char *text = NULL, until[TIME_TEXT_MAX];
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    if (!*name)
+        name = property_text(credential, "CredentialId");
+    format_time(end, until);
+    if (f && !credential)
+        fprintf(f, "%s (not there)", path);
+    else if (f)
+        fprintf(f, "%s %s%s%s", property_text(credential, "Kind"), name, end ? " until " : "",
+                end ? until : "");
+    return finish(f, &text);
+}
+
+static char *node_text(json_t *objects, const char *path)
+{
+    json_t *node = object_interface(objects, path, "Node");
     const char *state = property_text(node, "State"), *status = property_text(node, "LastStatusName");
     const char *origin = property_text(node, "Origin");
+    const char *registered = property_text(registration_of(objects, path), "State");
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
 
-    fprintf(d->to, "%s/%s", property_text(node, "Type"), property_text(node, "Name"));
+    if (!f)
+        return NULL;
+    fprintf(f, "%s/%s", property_text(node, "Type"), property_text(node, "Name"));
     if (*state)
-        fprintf(d->to, " [%s]", state);
+        fprintf(f, " [%s]", state);
     for (size_t i = 0; i < ELEMENTS(telling); i++) {
         json_t *v =
-            json_object_get(object_interface(d->objects, path, telling[i].interface), telling[i].property);
+            json_object_get(object_interface(objects, path, telling[i].interface), telling[i].property);
         if (json_is_string(v) && *json_string_value(v))
-            fprintf(d->to, " %s%s", telling[i].before, json_string_value(v));
+            fprintf(f, " %s%s", telling[i].before, json_string_value(v));
         else if (json_is_integer(v) && json_integer_value(v) != 0)
-            fprintf(d->to, " %s%lld", telling[i].before, (long long)json_integer_value(v));
+            fprintf(f, " %s%lld", telling[i].before, (long long)json_integer_value(v));
     }
+    if (*registered)
+        fprintf(f, " %s", registered);
     if (*status && !streq(state, "ready"))
-        fprintf(d->to, " %s", status);
+        fprintf(f, " %s", status);
     if (*origin && !streq(origin, "local"))
-        fprintf(d->to, " (%s)", origin);
-    fputc('\n', d->to);
+        fprintf(f, " (%s)", origin);
+    return finish(f, &text);
+}
+
+static void branch(struct drawing *d, size_t depth)
+{
+    for (size_t k = 1; k < depth; k++)
+        fputs(d->last[k] ? "   " : d->bar, d->to);
+    if (depth)
+        fputs(d->last[depth] ? d->corner : d->tee, d->to);
 }
 
 static void draw(struct drawing *d, const char *path, size_t depth)
 {
     json_t *node = object_interface(d->objects, path, "Node"), *children, *child;
+    const char *credential = credential_of(d->objects, path);
     size_t i, n;
 
-    for (size_t k = 1; k < depth; k++)
-        fputs(d->last[k] ? "   " : d->bar, d->to);
-    if (depth)
-        fputs(d->last[depth] ? d->corner : d->tee, d->to);
+    branch(d, depth);
     if (!node) {
         fprintf(d->to, "%s (not there)\n", path);
         return;
     }
-    draw_text(d, path, node);
+    _cleanup_(freep) char *text = node_text(d->objects, path);
+    fprintf(d->to, "%s\n", text ? text : path);
     d->above[depth] = path;
     children = json_object_get(node, "Children");
     n = json_array_size(children);
+    if (*credential && depth + 2 < DEPTH_MAX) {
+        _cleanup_(freep) char *what = credential_text(d->objects, credential);
+        d->last[depth + 1] = n == 0;
+        branch(d, depth + 1);
+        fprintf(d->to, "credential: %s\n", what ? what : credential);
+    }
     json_array_foreach(children, i, child)
     {
         const char *to = json_string_value(child);
@@ -134,34 +214,70 @@ static void quoted(const char *s, FILE *to)
     fputc('"', to);
 }
 
+/* What a state looks like; a state that is not here has no colour. */
+static const struct {
+    const char *state, *colour;
+} colours[] = {{"ready", "darkgreen"},
+               {"processing", "blue"},
+               {"inconsistent", "red"},
+               {"failed", "red"},
+               {"expired", "red"}};
+
+static void graph_node(const char *path, const char *text, const char *state, const char *style, FILE *to)
+{
+    fputs("  ", to);
+    quoted(path, to);
+    fputs(" [label=", to);
+    quoted(text ? text : path, to);
+    for (size_t i = 0; i < ELEMENTS(colours); i++)
+        if (streq(colours[i].state, state))
+            fprintf(to, ", color=%s", colours[i].colour);
+    fprintf(to, "%s];\n", style);
+}
+
+static void graph_edge(const char *from, const char *to_path, const char *style, FILE *to)
+{
+    fputs("  ", to);
+    quoted(from, to);
+    fputs(" -> ", to);
+    quoted(to_path, to);
+    fprintf(to, "%s;\n", style);
+}
+
+/* A node with its credential and its links. */
+static void graph_around(json_t *objects, const char *path, FILE *to)
+{
+    json_t *node = object_interface(objects, path, "Node"), *child;
+    const char *credential = credential_of(objects, path);
+    _cleanup_(freep) char *text = node_text(objects, path);
+    size_t k;
+
+    graph_node(path, text, property_text(node, "State"), "", to);
+    if (*credential) {
+        _cleanup_(freep) char *what = credential_text(objects, credential);
+        graph_node(credential, what, "", ", shape=note", to);
+        graph_edge(path, credential, " [style=dashed]", to);
+    }
+    json_array_foreach(json_object_get(node, "Children"), k, child)
+    {
+        const char *target = json_string_value(child);
+        if (!target)
+            continue;
+        if (!object_interface(objects, target, "Node"))
+            graph_node(target, NULL, "failed", ", style=dotted", to);
+        graph_edge(path, target, "", to);
+    }
+}
+
 int tree_graph(json_t *objects, FILE *to)
 {
-    json_t *paths = objects_with(objects, "Node"), *path, *child;
-    size_t i, k;
+    json_t *paths = objects_with(objects, "Node"), *path;
+    size_t i;
 
     if (!paths)
         return -ENOMEM;
     fputs("digraph mo {\n  rankdir=LR;\n  node [shape=box];\n", to);
-    json_array_foreach(paths, i, path)
-    {
-        json_t *node = object_interface(objects, json_string_value(path), "Node");
-        char label[256];
-        snprintf(label, sizeof(label), "%s/%s [%s]", property_text(node, "Type"), property_text(node, "Name"),
-                 property_text(node, "State"));
-        fputs("  ", to);
-        quoted(json_string_value(path), to);
-        fputs(" [label=", to);
-        quoted(label, to);
-        fputs("];\n", to);
-        json_array_foreach(json_object_get(node, "Children"), k, child)
-        {
-            fputs("  ", to);
-            quoted(json_string_value(path), to);
-            fputs(" -> ", to);
-            quoted(json_string_value(child) ? json_string_value(child) : "", to);
-            fputs(";\n", to);
-        }
-    }
+    json_array_foreach(paths, i, path) graph_around(objects, json_string_value(path), to);
     fputs("}\n", to);
     json_decref(paths);
     return 0;

@@ -247,6 +247,157 @@ static void test_tree(void)
     json_decref(objects);
 }
 
+/* Credentials: of a registration by its configuration, of a profile, one that has gone; text that a service
+ * should not send. */
+static const char credentials_text[] =
+    "{\"/m/MEFClientRegCfg/"
+    "a\":{\"org.mefclient1.Node\":{\"Type\":\"MEFClientRegCfg\",\"Name\":\"a\",\"State\":\"ready\","
+    "\"Parent\":\"/\",\"Children\":[\"/m/authenticationProfile/"
+    "p\"]},\"org.mefclient1.MEFClientRegCfg\":{\"Fqdn\":"
+    "\"m.example\",\"Registration\":\"/r/a\"}},"
+    "\"/m/authenticationProfile/"
+    "p\":{\"org.mefclient1.Node\":{\"Type\":\"authenticationProfile\",\"Name\":\"p\",\"State\":"
+    "\"failed\",\"LastStatusName\":\"BAD\",\"Parent\":\"/m/MEFClientRegCfg/a\",\"Children\":[]},"
+    "\"org.mefclient1.AuthenticationProfile\":{\"SUID\":21,\"Credential\":\"/c/key\"}},"
+    "\"/m/trustAnchorCred/"
+    "t\":{\"org.mefclient1.Node\":{\"Type\":\"trustAnchorCred\",\"Name\":\"t\\\"\\\\\\u001b\",\"State\":"
+    "\"configured\",\"Parent\":\"/\",\"Children\":[\"/m/"
+    "none\"]},\"org.mefclient1.TrustAnchorCred\":{\"Credential\":"
+    "\"/c/gone\"}},"
+    "\"/m/trustAnchorCred/"
+    "u\":{\"org.mefclient1.Node\":{\"Type\":\"trustAnchorCred\",\"Name\":\"u\",\"State\":\"configured\","
+    "\"Parent\":\"/\"},\"org.mefclient1.TrustAnchorCred\":{\"Credential\":\"/\"}},"
+    "\"/r/a\":{\"org.mefclient1.Registration\":{\"State\":\"registered\",\"Credential\":\"/c/cert\"}},"
+    "\"/c/"
+    "cert\":{\"org.mefclient1.Credential\":{\"Kind\":\"certificate\",\"Subject\":\"CN=gw\",\"CredentialId\":"
+    "\"x\","
+    "\"NotAfter\":1900000000000000}},"
+    "\"/c/"
+    "key\":{\"org.mefclient1.Credential\":{\"Kind\":\"key\",\"CredentialId\":\"10-k@m.example\",\"NotAfter\":"
+    "0}}}";
+
+static void test_tree_credentials(void)
+{
+    json_t *objects = json_loads(credentials_text, 0, NULL);
+    char *text = NULL;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+
+    g_assert_nonnull(objects);
+    g_assert_cmpint(tree_draw(objects, false, to), ==, 0);
+    fclose(to);
+    g_assert_cmpstr(text, ==,
+                    "./DCFG\n"
+                    "|- MEFClientRegCfg/a [ready] m.example registered\n"
+                    "|  |- credential: certificate CN=gw until 2030-03-17 17:46:40\n"
+                    "|  `- authenticationProfile/p [failed] SUID 21 BAD\n"
+                    "|     `- credential: key 10-k@m.example\n"
+                    "|- trustAnchorCred/t\"\\? [configured]\n"
+                    "|  |- credential: /c/gone (not there)\n"
+                    "|  `- /m/none (not there)\n"
+                    "`- trustAnchorCred/u [configured]\n");
+    free(text);
+    json_decref(objects);
+}
+
+/* ---- the grammar of dot, as much of it as a graph needs ------------------------------------------------ */
+
+static void blanks(const char **s)
+{
+    *s += strspn(*s, " \n");
+}
+
+static bool token(const char **s, const char *word)
+{
+    blanks(s);
+    if (strncmp(*s, word, strlen(word)) != 0)
+        return false;
+    *s += strlen(word);
+    return true;
+}
+
+/* A name, a numeral, or a quoted string: any octets, where only \" is not its end. */
+static bool dot_id(const char **s)
+{
+    size_t n;
+
+    if (token(s, "\"")) {
+        while (**s && **s != '"')
+            *s += (*s)[0] == '\\' && (*s)[1] ? 2 : 1;
+        return token(s, "\"");
+    }
+    n = strspn(*s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    *s += n;
+    return n > 0;
+}
+
+static bool dot_attributes(const char **s)
+{
+    if (!token(s, "["))
+        return true;
+    do
+        if (!(dot_id(s) && token(s, "=") && dot_id(s)))
+            return false;
+    while (token(s, ","));
+    return token(s, "]");
+}
+
+static bool dot_statement(const char **s)
+{
+    if (!dot_id(s))
+        return false;
+    if (token(s, "="))
+        return dot_id(s) && token(s, ";");
+    if (token(s, "->") && !dot_id(s))
+        return false;
+    return dot_attributes(s) && token(s, ";");
+}
+
+static bool is_dot(const char *s)
+{
+    if (!(g_utf8_validate(s, -1, NULL) && token(&s, "digraph ") && dot_id(&s) && token(&s, "{")))
+        return false;
+    while (!token(&s, "}"))
+        if (!dot_statement(&s))
+            return false;
+    blanks(&s);
+    return !*s;
+}
+
+static void test_graph(void)
+{
+    static const char *const parts[] = {
+        "\"/m/MEFClientRegCfg/a\" [label=\"MEFClientRegCfg/a [ready] m.example registered\", "
+        "color=darkgreen];\n",
+        "\"/m/MEFClientRegCfg/a\" -> \"/m/authenticationProfile/p\";\n",
+        "\"/m/MEFClientRegCfg/a\" -> \"/c/cert\" [style=dashed];\n",
+        "\"/c/cert\" [label=\"certificate CN=gw until 2030-03-17 17:46:40\", shape=note];\n",
+        "[label=\"authenticationProfile/p [failed] SUID 21 BAD\", color=red];\n",
+        "\"trustAnchorCred/t\\\"\\\\? [configured]\"];\n",
+        "\"/m/none\" [label=\"/m/none\", color=red, style=dotted];\n",
+    };
+    static const char *const wrong[] = {"digraph mo {", "digraph mo { \"a\" -> ; }",
+                                        "digraph mo { \"a\"b\" ; }", "digraph mo { a [label=\"x\" }",
+                                        "digraph mo { a; } b"};
+    json_t *objects = json_loads(credentials_text, 0, NULL);
+    char *text = NULL;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+
+    g_assert_cmpint(tree_graph(objects, to), ==, 0);
+    fclose(to);
+    g_test_message("%s", text);
+    g_assert_true(is_dot(text));
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_test_message("%s", parts[i]);
+        g_assert_nonnull(strstr(text, parts[i]));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+        g_assert_false(is_dot(wrong[i]));
+    free(text);
+    json_decref(objects);
+}
+
 static void test_find(void)
 {
     json_t *objects = json_loads(objects_text, 0, NULL);
@@ -288,6 +439,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl/options/tables", test_tables);
     g_test_add_func("/ctl/exit-codes", test_exit_codes);
     g_test_add_func("/ctl/objects/tree", test_tree);
+    g_test_add_func("/ctl/objects/tree-credentials", test_tree_credentials);
+    g_test_add_func("/ctl/objects/graph", test_graph);
     g_test_add_func("/ctl/objects/find", test_find);
     g_test_add_func("/ctl/objects/label", test_label);
     return g_test_run();
