@@ -26,7 +26,7 @@ const struct ctl_command ctl_commands[] = {
     {"status", "", 0, 0, NULL, run_status, "what the client does, and what needs attention"},
     {"tree", "", 0, 0, NULL, run_tree, "the management objects"},
     {"graph", "", 0, 0, NULL, run_graph, "the same as a Graphviz graph"},
-    {"timeline", "[TRANSACTION]", 0, 1, NULL, run_timeline, "past events from the journal"},
+    {"timeline", "[TRANSACTION]", 0, 1, NULL, run_timeline, "what was said in one exchange, from the journal"},
     {"registrations", "", 0, 0, NULL, run_registrations, "the registrations at MEFs"},
     {"add", "FQDN ADMIN", 2, 2, add_options, run_add, "add a MEF and register there"},
     {"poll", "REG", 1, 1, NULL, run_poll, "ask the MEF for a command now"},
@@ -114,6 +114,7 @@ int ctl_main(int argc, char **argv)
     c.no_wait = a.given[OPTION_NO_WAIT];
     if (a.given[OPTION_TIMEOUT])
         c.deadline = now_monotonic() + a.number[OPTION_TIMEOUT] * UINT64_C(1000000);
+    /* What is past can be read when the service is not there. */
     r = a.command->run == run_timeline ? 0 : bus_open(&c);
     if (r == 0)
         r = a.command->run(&c, &a);

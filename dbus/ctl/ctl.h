@@ -202,6 +202,11 @@ int parse_expires(const char *s, int64_t now, uint64_t *ret);
 int tree_draw(json_t *objects, bool utf8, FILE *to); /* tree.c */
 int tree_graph(json_t *objects, FILE *to);           /* the same as Graphviz dot */
 
+/* One transaction, out of journal entries with "Time" (microseconds), "Elapsed" since the one before, and the
+ * fields of docs/events.md that they have; NULL when out of memory. Then drawn. Both pure (timeline.c). */
+json_t *timeline_make(const char *transaction, json_t *entries);
+void timeline_draw(json_t *timeline, bool utf8, FILE *to);
+
 /* ---- waiting for a job (job.c) ------------------------------------------------------------------------ */
 
 /* Waits until the job has ended, showing its steps (not with --json). bus_subscribe() came before the call
@@ -226,7 +231,7 @@ int run_process(struct ctl *c, const struct ctl_args *a);
 int run_import(struct ctl *c, const struct ctl_args *a); /* transfer.c */
 int run_export(struct ctl *c, const struct ctl_args *a);
 int run_watch(struct ctl *c, const struct ctl_args *a); /* watch.c */
-int run_timeline(struct ctl *c, const struct ctl_args *a);
+int run_timeline(struct ctl *c, const struct ctl_args *a); /* timeline-journal.c */
 int run_login(struct ctl *c, const struct ctl_args *a); /* secret.c */
 int run_logout(struct ctl *c, const struct ctl_args *a);
 int run_set_key(struct ctl *c, const struct ctl_args *a);

@@ -384,11 +384,3 @@ int run_watch(struct ctl *c, const struct ctl_args *a)
     close(signals);
     return r;
 }
-
-int run_timeline(struct ctl *c, const struct ctl_args *a)
-{
-    return ctl_fail(
-        c, CTL_FAILED, "NotSupported",
-        "timeline comes with a later version; until then: journalctl -t mefclient%s%s -o short-precise",
-        a->words ? " MEF_TRANSACTION_ID=" : "", a->words ? a->word[0] : "");
-}

@@ -55,6 +55,9 @@ _mefctl()
     jobs) mapfile -t COMPREPLY < <(compgen -W "--cancel $options" -- "$cur") ;;
     log-level)
         mapfile -t COMPREPLY < <(compgen -W "emerg alert crit err warning notice info debug $options" -- "$cur") ;;
+    timeline)
+        mapfile -t COMPREPLY < <(compgen -W "$(journalctl ${MEFCLIENT_JOURNAL:+-D "$MEFCLIENT_JOURNAL"} -q -F MEF_TRANSACTION_ID \
+            2>/dev/null) $options" -- "$cur") ;;
     login | import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
     esac

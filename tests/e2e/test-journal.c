@@ -8,6 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
 #include "tests/lib/e2e-fixture.h"
 
 #define JOURNALD  "/lib/systemd/systemd-journald"
@@ -102,6 +105,84 @@ static void set_target(struct e2e *e, const char *target)
     g_assert_nonnull(v);
 }
 
+/* Of this journal, or of the one in `directory`; exit status. */
+static int timeline(const char *directory, gboolean json, const char *transaction, char **out, char **err)
+{
+    const char *argv[] = {TOP_BUILDDIR "/mefctl", "timeline", NULL, NULL, NULL};
+    g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
+    GError *error = NULL;
+    size_t n = 2;
+    int status;
+
+    if (directory)
+        env = g_environ_setenv(env, "MEFCLIENT_JOURNAL", directory, TRUE);
+    if (json)
+        argv[n++] = "--json";
+    argv[n] = transaction;
+    g_spawn_sync(NULL, (char **)argv, env, 0, NULL, NULL, out, err, &status, &error);
+    g_assert_no_error(error);
+    g_assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* A step of the drawing: its arrow and what its sentence begins with. Returns what follows it. */
+static const char *drawn(const char *text, const char *arrow, const char *sentence)
+{
+    const char *hit = text;
+    g_test_message("%s %s", arrow, sentence);
+    while ((hit = strstr(hit, sentence))) {
+        const char *line = hit;
+        while (line > text && line[-1] != '\n')
+            line--;
+        g_autofree char *before = g_strndup(line, (gsize)(hit - line));
+        if (strstr(before, arrow))
+            return strchr(hit, '\n');
+        hit++;
+    }
+    g_error("not drawn, or not in its place: %s", text);
+}
+
+/* A whole CERT_PROV in its order: who said what to whom. */
+static void assert_timeline(const char *transaction)
+{
+    static const struct {
+        const char *arrow, *sentence;
+    } rows[] = {{"|<----------|", "'" E2E_FQDN "' issued command"},
+                {"|---------->|", "Step 1 of 5"},
+                {"|<----------|", "Step 3 of 5"},
+                {"|---------->|", "Step 4 of 5"},
+                {"|           *           |", "Step 5 of 5"},
+                {"|<----------|", "The certificate of"},
+                {"|           *           |",
+                 "Command \"c-0001\" of '" E2E_FQDN "' ended with a new certificate. [20]"},
+                {"|<----------|", "'" E2E_FQDN "' accepted the new certificate."},
+                {"|---------->|", "'" E2E_FQDN "' has the result of command \"c-0001\". [20]"}};
+    g_autofree char *out = NULL, *err = NULL, *whole = NULL;
+    g_assert_cmpint(timeline(NULL, FALSE, transaction, &out, &err), ==, 0);
+    g_test_message("%s", out);
+    g_assert_cmpstr(err, ==, "");
+    g_assert_nonnull(strstr(out, ": command c-0001 (cert-prov) of " E2E_FQDN "\n"));
+    const char *rest = out;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        rest = drawn(rest, rows[i].arrow, rows[i].sentence);
+
+    g_assert_cmpint(timeline(NULL, TRUE, transaction, &whole, NULL), ==, 0);
+    json_t *t = json_loads(whole, 0, NULL), *e;
+    json_int_t sum = 0, last = 0;
+    size_t i;
+    g_assert_cmpstr(field(t, "Transaction"), ==, transaction);
+    g_assert_cmpstr(field(t, "Class"), ==, "cert-prov");
+    g_assert_cmpint(json_integer_value(json_object_get(t, "Status")), ==, 20);
+    json_array_foreach(json_object_get(t, "Entries"), i, e)
+    {
+        sum += json_integer_value(json_object_get(e, "Elapsed"));
+        g_assert_cmpint(json_integer_value(json_object_get(e, "Time")), >=, last);
+        last = json_integer_value(json_object_get(e, "Time"));
+    }
+    g_assert_cmpint(sum, ==, json_integer_value(json_object_get(t, "Duration")));
+    json_decref(t);
+}
+
 static void test_story(void)
 {
     struct e2e e;
@@ -146,6 +227,7 @@ static void test_story(void)
         g_assert_cmpuint(found, >=, 1);
     }
     json_decref(all);
+    assert_timeline(strchr(transaction, '=') + 1);
 
     /* A refusal: which command, which status, why. */
     all = entries_until("MEF_EVENT=COMMAND_REFUSED", 1);
@@ -163,6 +245,45 @@ static void test_story(void)
     g_assert_null(strstr(text, TOKEN_FIXTURE_PIN));
     json_decref(all);
     e2e_down(&e);
+}
+
+/* Without a word: the transaction that was told last. What others write: only text, and not at all under
+ * another name. */
+static void test_timeline(void)
+{
+    g_autofree char *out = NULL, *err = NULL, *last = NULL;
+
+    g_assert_cmpint(sd_journal_send("MESSAGE=One\033[2J", "SYSLOG_IDENTIFIER=mefclient",
+                                    "MEF_EVENT=REGISTRATION_STARTED", "MEF_TRANSACTION_ID=t-1",
+                                    "MEF_STATUS=x", NULL),
+                    ==, 0);
+    g_assert_cmpint(sd_journal_send("MESSAGE=Two", "SYSLOG_IDENTIFIER=mefclient",
+                                    "MEF_EVENT=REGISTRATION_FAILED", "MEF_TRANSACTION_ID=t-1",
+                                    "MEF_ERROR=ServerUnreachable", NULL),
+                    ==, 0);
+    g_assert_cmpint(
+        sd_journal_send("MESSAGE=Not of it", "SYSLOG_IDENTIFIER=mefclient", "MEF_EVENT=STARTED", NULL), ==,
+        0);
+    g_assert_cmpint(
+        sd_journal_send("MESSAGE=Not ours", "SYSLOG_IDENTIFIER=other", "MEF_TRANSACTION_ID=t-1", NULL), ==,
+        0);
+    json_decref(entries_until("MEF_TRANSACTION_ID=t-1", 2));
+    json_decref(entries_until("MEF_EVENT=STARTED", 1));
+    g_assert_cmpint(timeline(NULL, FALSE, NULL, &out, &err), ==, 0);
+    g_assert_cmpstr(err, ==, "");
+    g_assert_true(g_str_has_prefix(out, "Transaction t-1\n"));
+    const char *rest = drawn(out, "|---------->|", "One?[2J");
+    rest = drawn(rest, "|----------x|", "Two (ServerUnreachable)");
+    g_assert_cmpstr(rest, ==, "\n");
+
+    /* The same out of a directory; a transaction that is not there. */
+    GDir *dir = g_dir_open("/run/log/journal", 0, NULL);
+    g_autofree char *below = g_build_filename("/run/log/journal", g_dir_read_name(dir), NULL), *none = NULL;
+    g_dir_close(dir);
+    g_assert_cmpint(timeline(below, FALSE, "t-1", &last, NULL), ==, 0);
+    g_assert_cmpstr(last, ==, out);
+    g_assert_cmpint(timeline(NULL, FALSE, "t-2", NULL, &none), ==, 5);
+    g_assert_nonnull(strstr(none, "the journal has nothing of transaction 't-2'"));
 }
 
 /* The message alone names what went wrong with what. */
@@ -204,6 +325,7 @@ static int run_inside(int argc, char **argv)
     }
     g_test_add_func("/e2e/journal/DC-05/DC-03/story-of-an-exchange", test_story);
     g_test_add_func("/e2e/journal/DC-05/refused-change", test_refused_caller);
+    g_test_add_func("/e2e/journal/timeline", test_timeline);
     int r = g_test_run();
     kill(journald, SIGTERM);
     (void)waitpid(journald, NULL, 0);

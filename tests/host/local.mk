@@ -2,7 +2,12 @@
 check_PROGRAMS += tests/host/test-ctl-text tests/host/test-mefctl
 tests_host_test_ctl_text_SOURCES = tests/host/test-ctl-text.c
 tests_host_test_ctl_text_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(JANSSON_CFLAGS)
-tests_host_test_ctl_text_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS) -lm
+tests_host_test_ctl_text_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(GLIB_LIBS) -lm
+
+check_PROGRAMS += tests/host/test-ctl-timeline
+tests_host_test_ctl_timeline_SOURCES = tests/host/test-ctl-timeline.c
+tests_host_test_ctl_timeline_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(JANSSON_CFLAGS)
+tests_host_test_ctl_timeline_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(GLIB_LIBS) -lm
 
 tests_host_test_mefctl_SOURCES = tests/host/test-mefctl.c tests/host/fake-service.c tests/host/fake-service.h
 tests_host_test_mefctl_CFLAGS = $(TEST_CFLAGS)
@@ -21,7 +26,7 @@ tests_host_test_agent_LDADD = libtesttoken.la $(GLIB_LIBS)
 check_PROGRAMS += tests/host/test-man
 tests_host_test_man_SOURCES = tests/host/test-man.c
 tests_host_test_man_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(JANSSON_CFLAGS)
-tests_host_test_man_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS) -lm
+tests_host_test_man_LDADD = libctl.la libbase.la $(DBUS_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(GLIB_LIBS) -lm
 
 check_PROGRAMS += tests/host/test-collectd
 tests_host_test_collectd_SOURCES = tests/host/test-collectd.c

@@ -119,7 +119,6 @@ static const struct {
     {"log-level loud", 1, NULL, "no such level"},
     {"import /nonexistent", 1, NULL, "cannot read '/nonexistent': No such file"},
     {"add a.example.com b.example.com --trust-anchor /dev/null", 1, NULL, "'/dev/null' is not PEM text"},
-    {"timeline", 1, NULL, "a later version"},
     /* 2 */
     {"", 2, NULL, "Usage: mefctl"},
     {"frobnicate", 2, NULL, "there is no command 'frobnicate'"},
