@@ -57,16 +57,18 @@ static void assert_clean(void)
 static void test_demo(void)
 {
     static const char *const argv[] = {"sh", DEMO, TOP_BUILDDIR, NULL};
-    static const char *const parts[] = {"AddMefClientRegCfg 'ssa{sv}'",
-                                        "suite 00AE",
-                                        "EST simpleenroll",
-                                        "suite C023",
-                                        "NO_MORE_COMMANDS",
-                                        "\nregistration: ",
-                                        "\ncertificate: ",
-                                        "\nuri: pkcs11:",
-                                        "\nlast-command: ",
-                                        "\nnext-poll: "};
+    static const char *const parts[] = {
+        "AddMefClientRegCfg 'ssa{sv}'", "suite 00AE", "EST simpleenroll", "suite C023",
+        "answered 200, command DEV_CFG", "session with 'coaps://mef.example.com:5684', as 'mef.example.com'",
+        "the session has ended: ok", "answered 200, command MO_NODE", "registration of a key: answered 201",
+        "answered 200, command NO_MORE_COMMANDS",
+        /* the nodes of the worked example, mef-protocol.md 6.3 and 6.5 */
+        "\n./DCFG\n`- MAFClientRegCfg/maf [",
+        "\n   `- authenticationProfile/gw42-maf [ready] SUID 21 (mef-dm)\n", "\n      |- credential: key 10-",
+        "\n      `- MEFClientRegCfg/mef.example.com [ready] mef.example.com registered\n",
+        "\n         |- credential: certificate CN=gw42 until ", "\nregistration: ", "\ncertificate: ",
+        "\nuri: pkcs11:", "\nlast-command: NO_MORE_COMMANDS, after MO_NODE c-0003: ok (20)\n",
+        "\nnext-poll: "};
     char *out, *err;
     gint64 began = g_get_monotonic_time();
     int code = run(argv, &out, &err);
