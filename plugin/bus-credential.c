@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plugin/anchors.h"
+#include "plugin/asks.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
@@ -287,18 +288,63 @@ static int get_chain(struct bus_call *call, struct mef_error *reterr)
     return bus_reply_by(call, fill_chain, c);
 }
 
-static const struct bus_option no_options[] = {{NULL, NULL}};
+/* ---- Renew ------------------------------------------------------------------------------------------ */
+
+/* The registration that its MEF has provisioned this certificate for, and that uses it. */
+static struct registration *renewed_by(const struct bus_credential *c)
+{
+    for (struct registration *r = c->e->registrations; r; r = r->next)
+        if (!r->ending && c->what.kind == LISTED_CERTIFICATE && owned_by(c, r->config.node) &&
+            r->rec.has_cert && c->what.id_len == KEY_ID_LEN &&
+            memcmp(r->rec.cert_id, c->what.id, KEY_ID_LEN) == 0)
+            return r;
+    return NULL;
+}
+
+static void renewed(void *ctx, uint32_t status, const struct mef_error *err)
+{
+    (void)ctx, (void)status, (void)err; /* the job says it */
+}
+
+static int renew_certificate(struct bus_credential *c, struct bus_call *call, const char *uri,
+                             struct mef_error *reterr)
+{
+    struct registration *r = renewed_by(c);
+    const char *path = NULL;
+
+    if (!r)
+        return mef_fail(
+            reterr, MEF_ERROR_NOT_SUPPORTED,
+            "'%s' is not a certificate that a registration has from its MEF and uses; who issued it "
+            "must renew it",
+            c->what.label ? c->what.label : c->name);
+    struct mef_task *t = calloc(1, sizeof *t);
+    if (!t || !(t->subject_id = strdup(c->what.label ? c->what.label : "")) ||
+        (uri && !(t->uri = strdup(uri)))) {
+        mef_task_free(t);
+        return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
+    }
+    t->kind = MEF_TASK_CERT_RENEW;
+    memcpy(t->cert_id, c->what.id, KEY_ID_LEN);
+    int e = ask_worker(r, t, "renew-certificate", bus_call_uid(call), renewed, NULL, &path, reterr);
+    return e < 0 ? e : bus_reply(call, "o", path);
+}
+
+static const struct bus_option renew_options[] = {{"URI", "s"}, {NULL, NULL}};
 
 static int renew(struct bus_call *call, struct mef_error *reterr)
 {
     struct bus_credential *c = bus_call_object(call);
-    int r = bus_call_options(call, 0, no_options, reterr);
+    int r = bus_call_options(call, 0, renew_options, reterr);
+    const char *uri = r < 0 ? NULL : bus_dict_s(bus_call_dict(call, 0), "URI", NULL);
 
     if (r < 0)
         return r;
+    if (uri && (!*uri || strlen(uri) > LIMIT_URI || c->what.kind == LISTED_KEY))
+        return mef_fail(reterr, MEF_ERROR_INVALID_ARGUMENTS,
+                        "the option URI is the base URI of an EST server, for a certificate");
     if (c->what.kind != LISTED_KEY)
-        return mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
-                        "the MEF decides when a certificate is renewed; ask it by Poll");
+        return renew_certificate(c, call, uri, reterr);
     return key_renew_start(c->e, call, c->name, c->what.owners, reterr);
 }
 

@@ -30,14 +30,18 @@ enum registration_property {
 
 static const struct shown_command *last_command(const struct registration *r)
 {
-    return r->n_commands ? r->commands[r->n_commands - 1] : NULL;
+    for (size_t i = r->n_commands; i > 0; i--)
+        if (!cmd_record_by_hand(&r->commands[i - 1]->rec))
+            return r->commands[i - 1];
+    return NULL;
 }
 
 /* The number of the last command that has one. */
 static uint32_t last_status(const struct registration *r)
 {
     for (size_t i = r->n_commands; i > 0; i--)
-        if (r->commands[i - 1]->rec.state >= CMD_DONE && r->commands[i - 1]->rec.csc)
+        if (!cmd_record_by_hand(&r->commands[i - 1]->rec) && r->commands[i - 1]->rec.state >= CMD_DONE &&
+            r->commands[i - 1]->rec.csc)
             return cmd_status_number((enum cmd_status)r->commands[i - 1]->rec.csc,
                                      r->e->settings.status_table);
     return 0;

@@ -56,6 +56,7 @@ const struct db_piece journal_piece = {.name = "journal", .steps = steps};
 /* Outcome of a work that has several pieces of data to hand over. */
 struct job {
     const char *node, *cid;
+    const uint8_t *cert_id;
     const struct reg_record *reg;
     struct reg_record *ret_reg;
     struct cmd_record *cmd;
@@ -211,13 +212,15 @@ static int write_reg(struct sql *sql, const struct reg_record *r, struct mef_err
     return e < 0 || sqlite3_changes(sql->handle) > 0 ? e : insert_reg(sql, r, reterr);
 }
 
-/* Old commands go when they are reported and no longer shown. */
+/* Old commands go when they are reported and no longer shown; the one that made the certificate in use stays,
+ * since it says where that is renewed. */
 static int trim_commands(struct sql *sql, const char *node, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
     int e = stmt_prepare(&s, sql,
                          "DELETE FROM command WHERE node=?1 AND state=?2 AND serial <= "
-                         "(SELECT max(serial) FROM command WHERE node=?1) - ?3",
+                         "(SELECT max(serial) FROM command WHERE node=?1) - ?3 AND (cert_id IS NULL OR "
+                         "cert_id IS NOT (SELECT cert_id FROM registration WHERE node=?1))",
                          reterr);
     if (e < 0)
         return e;
@@ -326,15 +329,20 @@ static int find_cmd_work(struct sql *sql, void *ctx, struct mef_error *reterr)
     /* A repeat does not hide the status of the command that it repeats. */
     int e = stmt_prepare(
         &s, sql,
-        j->cid ? "SELECT " CMD_COLUMNS
-                 " FROM command INDEXED BY command_cid" /* the key looks good to the planner, and is a scan */
-                 " WHERE node=?1 AND cid=?2 AND csc<>?3 ORDER BY serial DESC LIMIT 1"
-               : "SELECT " CMD_COLUMNS " FROM command WHERE node=?1 ORDER BY serial DESC LIMIT 1",
+        j->cert_id ? "SELECT " CMD_COLUMNS
+                     " FROM command WHERE node=?1 AND cert_id=?2 ORDER BY serial DESC LIMIT 1"
+        : j->cid
+            ? "SELECT " CMD_COLUMNS
+              " FROM command INDEXED BY command_cid" /* the key looks good to the planner, and is a scan */
+              " WHERE node=?1 AND cid=?2 AND csc<>?3 ORDER BY serial DESC LIMIT 1"
+            : "SELECT " CMD_COLUMNS " FROM command WHERE node=?1 ORDER BY serial DESC LIMIT 1",
         reterr);
     if (e < 0)
         return e;
     stmt_text(&s, 1, j->node);
-    if (j->cid) {
+    if (j->cert_id)
+        stmt_blob(&s, 2, j->cert_id, KEY_ID_LEN);
+    else if (j->cid) {
         stmt_text(&s, 2, j->cid);
         stmt_int(&s, 3, CMD_STATUS_REPEATED_CMD_ID);
     }
@@ -394,17 +402,31 @@ static int port_remove(void *ctx, const char *node, struct mef_error *reterr)
     return db_run(ctx, remove_work, &(struct job){.node = node}, reterr);
 }
 
-static int port_find_cmd(void *ctx, const char *node, const char *cid, struct cmd_record *ret,
-                         struct mef_error *reterr)
+static int find(struct db *db, const struct job *what, struct cmd_record *ret, struct mef_error *reterr)
 {
     struct cmd_record c = {0};
-    int e = db_read(ctx, find_cmd_work, &(struct job){.node = node, .cid = cid, .ret_cmd = &c}, reterr);
+    struct job j = *what;
+
+    j.ret_cmd = &c;
+    int e = db_read(db, find_cmd_work, &j, reterr);
 
     if (e == 0)
         *ret = c;
     else
         cmd_record_clear(&c);
     return e;
+}
+
+static int port_find_cmd(void *ctx, const char *node, const char *cid, struct cmd_record *ret,
+                         struct mef_error *reterr)
+{
+    return find(ctx, &(struct job){.node = node, .cid = cid}, ret, reterr);
+}
+
+static int port_find_cert(void *ctx, const char *node, const uint8_t id[KEY_ID_LEN], struct cmd_record *ret,
+                          struct mef_error *reterr)
+{
+    return find(ctx, &(struct job){.node = node, .cert_id = id}, ret, reterr);
 }
 
 static int port_last_cmd(void *ctx, const char *node, struct cmd_record *ret, struct mef_error *reterr)
@@ -432,6 +454,7 @@ struct journal journal_port(struct db *db)
         .remove = port_remove,
         .last_cmd = port_last_cmd,
         .find_cmd = port_find_cmd,
+        .find_cert = port_find_cert,
         .save_cmd = port_save_cmd,
     };
 }

@@ -191,7 +191,7 @@ static int command_export(struct shown_command *c)
 {
     _cleanup_(freep) char *path = NULL;
 
-    if (!c->r->object)
+    if (!c->r->object || cmd_record_by_hand(&c->rec))
         return 0;
     if (asprintf(&path, "%s/command/%u", bus_object_path(c->r->object), c->rec.serial) < 0) {
         path = NULL;

@@ -36,7 +36,8 @@ void registration_count_status(struct registration *r, const struct cmd_record *
 {
     const struct shown_command *before = registration_command(r, rec->serial);
 
-    if (rec->state == CMD_REPORTED && rec->csc && !(before && before->rec.state == CMD_REPORTED))
+    if (rec->state == CMD_REPORTED && rec->csc && !cmd_record_by_hand(rec) &&
+        !(before && before->rec.state == CMD_REPORTED))
         count(r, rec->csc);
 }
 

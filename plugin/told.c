@@ -83,7 +83,7 @@ static void hear_command(struct registration *r, struct telling *t)
     if (registration_put_command(r, &t->cmd) < 0)
         return;
     struct shown_command *c = registration_command(r, serial);
-    if (c && c->rec.state < CMD_REPORTED && r->object)
+    if (c && c->rec.state < CMD_REPORTED && c->object)
         c->job = job_running_on(r->e->jobs, registration_path(r));
     registration_changed(r, "LastCommand");
     registration_changed(r, "LastCommandId");

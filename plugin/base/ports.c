@@ -120,6 +120,11 @@ int reg_record_copy(const struct reg_record *from, struct reg_record *to)
     return 0;
 }
 
+bool cmd_record_by_hand(const struct cmd_record *c)
+{
+    return c->cid && strncmp(c->cid, CMD_BY_HAND, strlen(CMD_BY_HAND)) == 0;
+}
+
 void cmd_record_clear(struct cmd_record *c)
 {
     for (size_t i = 0; cmd_strings(c, i); i++)

@@ -333,6 +333,11 @@ struct cmd_record {
     char *detail;      /* one sentence for a person, NULL = none */
 };
 void cmd_record_clear(struct cmd_record *c);
+/* A certificate that a person has renewed (EE-02) is journalled like a CERT_PROV, with a cmdID of this kind.
+ * No MEF can send it: text with a control character is no cmdID. Nothing of it goes to the MEF or is shown as
+ * a command; its body is of plugin/mef/cert-renewal.c. */
+#define CMD_BY_HAND "\"by hand\\n"
+bool cmd_record_by_hand(const struct cmd_record *c);
 int cmd_record_copy(const struct cmd_record *from, struct cmd_record *to);
 
 /* Every call is durable when it returns 0. -EIO and -ENOSPC mean that nothing was changed. */
@@ -347,6 +352,10 @@ struct journal {
      * answered with the status of its execution. -ENOENT. */
     int (*find_cmd)(void *ctx, const char *node, const char *cid, struct cmd_record *ret,
                     struct mef_error *reterr);
+    /* The newest command that this certificate is of; it is kept as long as the registration uses it.
+     * -ENOENT. */
+    int (*find_cert)(void *ctx, const char *node, const uint8_t id[KEY_ID_LEN], struct cmd_record *ret,
+                     struct mef_error *reterr);
     /* Inserts (serial 0: the store chooses it and writes it to c->serial) or updates, and saves `r` with it
      * in the same commit when `r` is not NULL. */
     int (*save_cmd)(void *ctx, struct cmd_record *c, const struct reg_record *r, struct mef_error *reterr);

@@ -123,11 +123,18 @@ enum mef_task_kind {
     MEF_TASK_KEY_RETRIEVE, /* 8.3.5.2.8: the key lies in the token then */
     MEF_TASK_KEY_UPDATE,   /* 8.3.5.2.9: `et`, `labels` */
     MEF_TASK_KEY_DELETE,   /* 8.3.5.2.10: here and there */
+    /* Certificate provisioning without a command (EE-02): the MEF's certificate with this CKA_ID, which must
+     * be the one in use, is renewed. It ends when the MEF has taken the new one or not; what was begun is
+     * tried again with back-off until then, also after a restart. */
+    MEF_TASK_CERT_RENEW,
 };
 struct mef_task {
     enum mef_task_kind kind;
-    uint32_t job;             /* 0 = none */
-    struct mo_snapshot *node; /* this and the next four are the task's own */
+    uint32_t job; /* 0 = none */
+    uint8_t cert_id[KEY_ID_LEN];
+    char *subject_id,
+        *uri; /* CERT_RENEW: certSubjectID; EST base URI, NULL: that of the command which made it */
+    struct mo_snapshot *node; /* this, the two before and the next four are the task's own */
     enum mo_node_case what;
     char *key_id;
     char **labels;
@@ -136,7 +143,9 @@ struct mef_task {
     void (*done)(void *ctx, uint32_t status, const struct mef_error *err);
     void *ctx;
     struct mef_task *next; /* private */
-    bool cancelled;        /* private */
+    bool cancelled;        /* private, and what follows */
+    bool begun, over;      /* CERT_RENEW: the journal has it; `why` is how it ended */
+    struct mef_error why;
 };
 /* Takes the task over when it returns 0. -EBUSY (InProgress) while an END is under way, -EOVERFLOW
  * (LimitExceeded): it is still the caller's, and done() is not called. */

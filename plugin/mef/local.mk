@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libmef.la
 libmef_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) -pthread
 libmef_la_SOURCES = \
+	plugin/mef/cert-renewal.c \
 	plugin/mef/anchor-fetch.c plugin/mef/anchor-fetch.h \
 	plugin/mef/class-args.c plugin/mef/class-args.h \
 	plugin/mef/class-cert-prov.c plugin/mef/class-cert-prov.h \

@@ -16,13 +16,13 @@
 #define LOST_MAX 1u
 
 /* CKA_ID of interfaces.md 5: the same command finds its key again after a crash. */
-static int key_id_of(const struct client *c, uint8_t ret[KEY_ID_LEN])
+int cert_prov_key_id(const struct client *c, uint8_t ret[KEY_ID_LEN])
 {
     _cleanup_(freep) char *cid = cid_decode(c->cmd.cid);
     _cleanup_(buf_clear) struct buf b = {0};
     uint8_t sum[32];
 
-    if (!cid || buf_add(&b, c->cfg.fqdn, strlen(c->cfg.fqdn) + 1) < 0 ||
+    if (!cid || !c->r.reg_id || buf_add(&b, c->cfg.fqdn, strlen(c->cfg.fqdn) + 1) < 0 ||
         buf_add(&b, c->r.reg_id, strlen(c->r.reg_id) + 1) < 0 || buf_adds(&b, cid) < 0 ||
         cert_sha256(b.data, b.len, sum) < 0)
         return -ENOMEM;
@@ -91,20 +91,23 @@ static enum outcome enrol(struct client *c, const struct cert_prov_fields *f,
                            .progress_ctx = c};
 
     *ret_csc = CMD_STATUS_CERT_PROV_CLIENT_ERROR;
-    if (key_id_of(c, c->cmd.cert_id) < 0) {
+    if (cert_prov_key_id(c, c->cmd.cert_id) < 0) {
         (void)mef_fail(&c->error, MEF_ERROR_FAILED, "Out of memory.");
         return OUT_OK;
     }
     if (stored_before(c, f->subject_id)) {
-        tell_event(c, EVENT_CERTIFICATE_STORED, &c->cmd,
-                   "The certificate of command %s was in the token already.", c->cmd.cid);
+        tell_event(c, EVENT_CERTIFICATE_STORED, &c->cmd, "The certificate of '%s' was in the token already.",
+                   f->subject_id);
         *ret_csc = CMD_STATUS_OK;
         return OUT_OK;
     }
     memcpy(p.key_id, c->cmd.cert_id, sizeof p.key_id);
-    if (credential_get(c, credential_best(c), &with) < 0)
+    bool by_hand = cmd_record_by_hand(&c->cmd);
+    if (credential_get(c, by_hand ? CREDENTIAL_ENROLLED : credential_best(c), &with) < 0)
         return OUT_OK;
-    if (c->r.has_cert && credential_get(c, CREDENTIAL_ENROLLED, &renew) == 0)
+    if (by_hand) /* over the present certificate or not at all */
+        p.renew = p.with;
+    else if (c->r.has_cert && credential_get(c, CREDENTIAL_ENROLLED, &renew) == 0)
         p.renew = &renew.use;
     c->error = (struct mef_error){0};
     int r = est_enrol(&p, &got, &c->error);

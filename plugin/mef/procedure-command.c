@@ -120,8 +120,8 @@ static enum outcome finish(struct client *c, uint32_t csc)
 
 /* ---- execute ----------------------------------------------------------------------------------------- */
 
-/* [mef] command-classes: a class may be built in and not wanted on this device. */
-static int class_wanted(struct client *c, uint32_t class_id)
+/* A class may be built in and not wanted on this device. */
+int command_class_wanted(struct client *c, uint32_t class_id)
 {
     if (!c->settings.classes || class_id >= 32 || c->settings.classes & 1u << class_id)
         return 0; /* an unknown class is for command_arguments() */
@@ -154,7 +154,7 @@ static enum outcome execute(struct client *c)
         return fail(c, OUT_RETRY, MEF_ERROR_FAILED, "Out of memory.");
     if (r < 0)
         return finish(c, CMD_STATUS_BAD_ARGUMENTS);
-    int status = class_wanted(c, command.class_id);
+    int status = command_class_wanted(c, command.class_id);
     if (status == 0)
         status = command_arguments(&command, c->vocabulary, now_of(c), &args, &c->error);
     if (status == 0)
@@ -192,6 +192,16 @@ static char *command_address(struct client *c)
     return c->r.cmd_to ? strdup(c->r.cmd_to) : command_to(c->vocabulary, c->cfg.fqdn, c->r.reg_id);
 }
 
+void command_certificate_taken(struct client *c)
+{
+    c->fallback = false;
+    if (c->session_choice == CREDENTIAL_TENTATIVE)
+        c->session_choice = CREDENTIAL_ENROLLED;
+    tell_event(c, EVENT_CERTIFICATE_PROVEN, &c->cmd, "'%s' accepted the new certificate.", c->cfg.fqdn);
+    tell_attention(c, ATTENTION_CERTIFICATE_REFUSED, NULL);
+    tell_attention(c, ATTENTION_CERTIFICATE_EXPIRING, NULL);
+}
+
 /* The MEF took the status. A certificate that carried the report is from now on the one in use: same commit.
  */
 static enum outcome reported(struct client *c, struct answer *a, struct next *next)
@@ -214,15 +224,8 @@ static enum outcome reported(struct client *c, struct answer *a, struct next *ne
         return o;
     }
     CRASH_POINT(CMD_REPORTED);
-    if (proven) {
-        /* The session goes on with it. */
-        c->fallback = false;
-        if (c->session_choice == CREDENTIAL_TENTATIVE)
-            c->session_choice = CREDENTIAL_ENROLLED;
-        tell_event(c, EVENT_CERTIFICATE_PROVEN, &c->cmd, "'%s' accepted the new certificate.", c->cfg.fqdn);
-        tell_attention(c, ATTENTION_CERTIFICATE_REFUSED, NULL);
-        tell_attention(c, ATTENTION_CERTIFICATE_EXPIRING, NULL);
-    }
+    if (proven)
+        command_certificate_taken(c);
     tell_event(c, EVENT_COMMAND_REPORTED, &c->cmd, "'%s' has the result of command %s.", c->cfg.fqdn,
                c->cmd.cid);
     tell_attention(c, ATTENTION_REPORT_PENDING, NULL);
@@ -604,6 +607,8 @@ enum outcome command_exchange(struct client *c)
             o = OUT_GONE;
         if (o == OUT_OK && !command_pending(c) && end_asked(c))
             o = OUT_CANCELLED;
+        if (o == OUT_OK && renewal_pending(c))
+            o = renewal_settle(c);
         if (o == OUT_OK && command_pending(c))
             o = settle_command(c, &next, &done);
         else if (o == OUT_OK)

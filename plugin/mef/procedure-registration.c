@@ -211,6 +211,12 @@ static void undo_create(struct client *c, const char *reg_id)
  */
 static enum outcome forget_registration(struct client *c, enum reg_state state, const char *why)
 {
+    if (renewal_pending(c)) {
+        (void)mef_fail(&c->error, MEF_ERROR_NOT_REGISTERED, "%s", why);
+        enum outcome o = renewal_end(c, CMD_STATUS_CERT_PROV_SERVER_ERROR);
+        if (o != OUT_OK)
+            return o;
+    }
     set_string(&c->r.reg_id, NULL);
     set_string(&c->r.cmd_to, NULL);
     set_string(&c->r.last_update_cid, NULL);

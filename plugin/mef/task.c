@@ -12,6 +12,8 @@ void mef_task_free(struct mef_task *t)
         return;
     mo_snapshot_free(t->node);
     free(t->key_id);
+    free(t->subject_id);
+    free(t->uri);
     strv_free(t->labels);
     free(t);
 }
@@ -73,8 +75,11 @@ bool task_cancel(struct client *c, uint32_t job)
         cancel_fire(&c->cancel);
     }
     for (struct mef_task *t = c->tasks; job && t; t = t->next)
-        if (t->job == job)
+        if (t->job == job) {
             t->cancelled = found = true;
+            if (t->begun && c->renewing)
+                cancel_fire(&c->cancel);
+        }
     return found;
 }
 
@@ -115,8 +120,47 @@ static enum outcome run(struct client *c, struct mef_task *t, uint32_t *ret_stat
             return o;
         c->keys_known = false;
         return c->vault.drop_key(c->vault.ctx, t->key_id, c->cfg.node, &c->error) < 0 ? OUT_FATAL : OUT_OK;
+    case MEF_TASK_CERT_RENEW:
+        return o == OUT_OK ? renewal_begin(c, t) : o;
     }
     return OUT_OK;
+}
+
+/* A renewal that was begun is up to the journal: it waits here for its end, or for its cancel. */
+static struct mef_task *take(struct client *c)
+{
+    for (struct mef_task **at = &c->tasks; *at; at = &(*at)->next) {
+        struct mef_task *t = *at;
+        if (t->begun && !t->over && !t->cancelled)
+            continue;
+        *at = t->next;
+        return t;
+    }
+    return NULL;
+}
+
+static void park(struct client *c, struct mef_task *t)
+{
+    pthread_mutex_lock(&c->lock);
+    c->task = NULL;
+    t->begun = true;
+    t->next = c->tasks;
+    c->tasks = t;
+    pthread_mutex_unlock(&c->lock);
+    c->renewal_job = t->job;
+    c->retry_at = 0; /* a person asked: now */
+}
+
+static enum outcome parked_ended(struct client *c, const struct mef_task *t)
+{
+    if (t->over) {
+        c->error = t->why;
+        return t->why.word ? OUT_FATAL : OUT_OK;
+    }
+    (void)mef_fail(&c->error, MEF_ERROR_CANCELLED, "The renewal was cancelled.");
+    if (renewal_pending(c) && renewal_end(c, CMD_STATUS_CERT_PROV_CLIENT_ERROR) != OUT_OK)
+        return OUT_FATAL;
+    return OUT_CANCELLED;
 }
 
 bool tasks_run(struct client *c)
@@ -124,11 +168,8 @@ bool tasks_run(struct client *c)
     uint32_t status = 0;
 
     pthread_mutex_lock(&c->lock);
-    struct mef_task *t = c->tasks;
-    if (t) {
-        c->tasks = t->next;
-        c->task = t;
-    }
+    struct mef_task *t = take(c);
+    c->task = t;
     bool cancelled = t && t->cancelled;
     pthread_mutex_unlock(&c->lock);
     if (!t)
@@ -138,9 +179,16 @@ bool tasks_run(struct client *c)
     c->error = (struct mef_error){0};
     c->step = 0;
     enum outcome o = OUT_CANCELLED;
-    if (!cancelled) {
+    if (t->begun)
+        o = parked_ended(c, t);
+    else if (!cancelled) {
         new_transaction(c);
         o = run(c, t, &status);
+        if (o == OUT_OK && t->kind == MEF_TASK_CERT_RENEW) {
+            park(c, t);
+            c->error = before;
+            return true;
+        }
     }
     pthread_mutex_lock(&c->lock);
     c->task = NULL;

@@ -19,15 +19,21 @@ void new_transaction(struct client *c)
     hex_encode(octets, sizeof octets, c->transaction);
 }
 
+/* The job that what happens now is of, 0 = none. */
+static uint32_t present_job(const struct client *c)
+{
+    return c->task ? c->task->job : c->job.id ? c->job.id : c->renewal_job;
+}
+
 void tell_event(struct client *c, enum event_id id, const struct cmd_record *cmd, const char *format, ...)
 {
-    _cleanup_(freep) char *cid = cmd && cmd->cid ? cid_decode(cmd->cid) : NULL;
+    _cleanup_(freep) char *cid = cmd && cmd->cid && !cmd_record_by_hand(cmd) ? cid_decode(cmd->cid) : NULL;
     char text[sizeof((struct event *)0)->message], status[16] = "";
     struct event e = {.id = id,
                       .fqdn = c->cfg.fqdn,
                       .registration = c->r.reg_id,
                       .node = c->cfg.node,
-                      .job = c->task ? c->task->job : c->job.id};
+                      .job = present_job(c)};
     va_list ap;
 
     va_start(ap, format);
@@ -60,7 +66,7 @@ void tell_command(struct client *c)
 
 void tell_progress(struct client *c, const char *text, int64_t waiting_until)
 {
-    uint32_t job = c->task ? c->task->job : c->job.id;
+    uint32_t job = present_job(c);
 
     if (!job || !c->observer.progress)
         return;

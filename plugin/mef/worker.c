@@ -177,7 +177,7 @@ static uint64_t sleep_span(struct client *c)
     return shortest;
 }
 
-enum task { TASK_NONE, TASK_JOB, TASK_REGISTER, TASK_COMMANDS, TASK_RENEW, TASK_KEYS };
+enum task { TASK_NONE, TASK_JOB, TASK_REGISTER, TASK_COMMANDS, TASK_RENEW, TASK_KEYS, TASK_CERTIFICATE };
 
 static enum task what_is_due(struct client *c)
 {
@@ -197,7 +197,7 @@ static enum task what_is_due(struct client *c)
     if (renew_now)
         return TASK_RENEW;
     if (owed)
-        return TASK_COMMANDS;
+        return renewal_pending(c) ? TASK_CERTIFICATE : TASK_COMMANDS;
     if (keys_renewal_due(c))
         return TASK_KEYS;
     /* Registered, and no timer: a start between the answer to the create and its retrieve (T11). */
@@ -408,6 +408,13 @@ static void run_due(struct client *c, enum task task)
         c->error = (struct mef_error){0};
         c->fallback = false;
         session_close(c);
+        return;
+    }
+    if (task == TASK_CERTIFICATE) { /* no exchange follows: there is no command */
+        cert_begin();
+        enum outcome o = renewal_settle(c);
+        settle(c, o == OUT_GONE ? registration_lost(c, "The MEF does not know it.") : o);
+        cert_end();
         return;
     }
     int64_t expires = c->r.expires;

@@ -90,6 +90,7 @@ struct client {
     bool stop, end, end_seen, fresh_job, token_back, through, tree_moved;
     uint32_t end_job;
     struct mef_task *tasks, *task; /* those that wait; the one that runs */
+    bool renewing;                 /* what runs is a renewal by hand: its cancel ends it */
 
     /* The worker's. */
     struct mef_reg_config cfg; /* what the present procedure goes by */
@@ -124,6 +125,7 @@ struct client {
     struct key_list keys; /* that came with this registration */
     bool keys_known;      /* `keys` is what the store has */
     unsigned key_failures;
+    uint32_t renewal_job; /* that asked for the renewal by hand which is under way */
 };
 
 /* tell.c: observer and events. */
@@ -212,12 +214,25 @@ bool report_held_back(struct client *c);
 /* Applies a journal event, optionally with a final status, and stores command and registration. */
 enum outcome command_advance(struct client *c, enum journal_event e, uint32_t csc);
 void command_detail(struct client *c, const char *text);
+/* [mef] command-classes. 0, or CLASS_NOT_SUPPORTED with client.error. */
+int command_class_wanted(struct client *c, uint32_t class_id);
+/* The certificate of the present command has been taken, and that is stored: the session goes on with it. */
+void command_certificate_taken(struct client *c);
 
 /* procedure-cert-prov.c */
 enum outcome cert_prov_execute(struct client *c, const struct cert_prov_fields *f, uint32_t *ret_csc);
 enum outcome cert_prov_prove(struct client *c);
 /* The MEF does not take the new certificate: the former credential stays, `csc` is reported over it. */
 enum outcome cert_prov_refused(struct client *c, uint32_t csc);
+/* CKA_ID of the pair of the present command (interfaces.md 5). -ENOMEM. */
+int cert_prov_key_id(const struct client *c, uint8_t ret[KEY_ID_LEN]);
+
+/* cert-renewal.c */
+bool renewal_pending(const struct client *c); /* the present command is a renewal by hand that is not over */
+enum outcome renewal_begin(struct client *c, const struct mef_task *t); /* OUT_OK: it is in the journal */
+enum outcome renewal_settle(struct client *c); /* from what the journal holds to the end */
+/* It ends without a new certificate, what was made for it is deleted; client.error says why. */
+enum outcome renewal_end(struct client *c, uint32_t csc);
 
 /* procedure-mo-node.c */
 enum run_mode {

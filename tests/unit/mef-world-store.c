@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "plugin/base/str.h"
@@ -12,7 +13,8 @@
 
 /* ---- token ------------------------------------------------------------------------------------------- */
 
-static GBytes *certificate_from_to(const char *cn, time_t from, time_t to)
+/* `san`: of a subjectAltName, "DNS:..." or "URI:..."; NULL = none. */
+static GBytes *certificate_from_to(const char *cn, const char *san, time_t from, time_t to)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *x = X509_new();
@@ -26,6 +28,11 @@ static GBytes *certificate_from_to(const char *cn, time_t from, time_t to)
     X509_NAME *name = X509_get_subject_name(x);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
     X509_set_issuer_name(x, name);
+    X509_EXTENSION *ext = san ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san) : NULL;
+    g_assert_true(!san || ext);
+    if (ext)
+        X509_add_ext(x, ext, -1);
+    X509_EXTENSION_free(ext);
     g_assert_cmpint(X509_sign(x, key, EVP_sha256()), >, 0);
     int n = i2d_X509(x, &der);
     g_assert_cmpint(n, >, 0);
@@ -39,7 +46,7 @@ static GBytes *certificate_from_to(const char *cn, time_t from, time_t to)
 GBytes *world_certificate(const char *cn)
 {
     time_t now = time(NULL);
-    return certificate_from_to(cn, now - 3600, now + 3600L * 24 * 3650);
+    return certificate_from_to(cn, NULL, now - 3600, now + 3600L * 24 * 3650);
 }
 
 static int vault_fails(struct world *w, struct mef_error *reterr)
@@ -320,8 +327,9 @@ int est_enrol(const struct est_params *p, struct est_result *ret, struct mef_err
         return w->est_result;
     }
     time_t now = (time_t)(w->real / 1000000);
+    g_autofree char *san = g_strdup_printf("%s:%s", p->san->kind == SAN_DNS ? "DNS" : "URI", p->san->value);
     g_autoptr(GBytes) ca = world_certificate("MEF CA"),
-                      leaf = w->cert_life ? certificate_from_to("gw42", now, now + (time_t)w->cert_life)
+                      leaf = w->cert_life ? certificate_from_to("gw42", san, now, now + (time_t)w->cert_life)
                                           : world_certificate("gw42");
     gsize n;
     const void *data = g_bytes_get_data(ca, &n);
@@ -424,6 +432,20 @@ static int journal_find(void *ctx, const char *node, const char *cid, struct cmd
     for (guint i = w->cmds->len; i-- > 0;) {
         struct cmd_record *c = w->cmds->pdata[i];
         if (streq(c->node, node) && streq(c->cid, cid) && c->csc != 40)
+            return cmd_record_copy(c, ret);
+    }
+    return -ENOENT;
+}
+
+static int journal_find_cert(void *ctx, const char *node, const uint8_t id[KEY_ID_LEN],
+                             struct cmd_record *ret, struct mef_error *reterr)
+{
+    struct world *w = ctx;
+
+    (void)reterr;
+    for (guint i = w->cmds->len; i-- > 0;) {
+        struct cmd_record *c = w->cmds->pdata[i];
+        if (streq(c->node, node) && c->has_cert && memcmp(c->cert_id, id, KEY_ID_LEN) == 0)
             return cmd_record_copy(c, ret);
     }
     return -ENOENT;
@@ -689,8 +711,14 @@ void world_store_wire(struct world *w, struct mef_client_params *p)
                               vault_keep_key,
                               vault_list_keys};
     p->tree = (struct tree_port){w, tree_resolve, tree_settle, w->delegate};
-    p->journal = (struct journal){
-        w, journal_load, journal_save, journal_remove, journal_last, journal_find, journal_save_cmd};
+    p->journal = (struct journal){w,
+                                  journal_load,
+                                  journal_save,
+                                  journal_remove,
+                                  journal_last,
+                                  journal_find,
+                                  journal_find_cert,
+                                  journal_save_cmd};
     p->observer = (struct observer){w,
                                     observe_registration,
                                     observe_command,

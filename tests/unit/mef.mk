@@ -47,3 +47,8 @@ check_PROGRAMS += tests/unit/test-mef-keys
 tests_unit_test_mef_keys_SOURCES = tests/unit/test-mef-keys.c $(MEF_WORLD)
 tests_unit_test_mef_keys_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_keys_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-renewal
+tests_unit_test_mef_renewal_SOURCES = tests/unit/test-mef-renewal.c $(MEF_WORLD)
+tests_unit_test_mef_renewal_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_renewal_LDADD = $(MEF_TEST_LIBS)
