@@ -18,3 +18,8 @@ check_PROGRAMS += tests/e2e/test-maf
 tests_e2e_test_maf_SOURCES = tests/e2e/test-maf.c
 tests_e2e_test_maf_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS)
 tests_e2e_test_maf_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)
+
+check_PROGRAMS += tests/e2e/test-renewal
+tests_e2e_test_renewal_SOURCES = tests/e2e/test-renewal.c
+tests_e2e_test_renewal_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_e2e_test_renewal_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)
