@@ -187,6 +187,8 @@ bool tasks_run(struct client *c)
         if (o == OUT_OK && t->kind == MEF_TASK_CERT_RENEW) {
             park(c, t);
             c->error = before;
+            c->step = c->job.proc ? step : 0;
+            session_close(c);
             return true;
         }
     }

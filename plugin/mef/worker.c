@@ -411,7 +411,7 @@ static void run_due(struct client *c, enum task task)
         return;
     }
     if (task == TASK_CERTIFICATE) { /* no exchange follows: there is no command */
-        cert_begin();
+        cert_begin(c->transport.lib);
         enum outcome o = renewal_settle(c);
         settle(c, o == OUT_GONE ? registration_lost(c, "The MEF does not know it.") : o);
         cert_end();

@@ -8,3 +8,8 @@ check_PROGRAMS += tests/unit/test-interfaces
 tests_unit_test_interfaces_SOURCES = tests/unit/test-interfaces.c
 tests_unit_test_interfaces_CFLAGS = $(TEST_CFLAGS) $(DBUS_CFLAGS) $(SYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_interfaces_LDADD = libcore.la $(GLIB_LIBS)
+
+check_PROGRAMS += tests/unit/test-journal
+tests_unit_test_journal_SOURCES = tests/unit/test-journal.c
+tests_unit_test_journal_CFLAGS = $(TEST_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_journal_LDADD = libcore.la $(GLIB_LIBS)
