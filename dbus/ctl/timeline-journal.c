@@ -18,6 +18,7 @@
 #define JOURNAL_VARIABLE "MEFCLIENT_JOURNAL"
 #define OURS             "SYSLOG_IDENTIFIER=mefclient"
 #define FIELD            "MEF_TRANSACTION_ID"
+#define ID_MAX           128   /* ours have 16 digits */
 #define ENTRIES_MAX      10000 /* a registration that was retried for months */
 
 static void closej(sd_journal **j)
@@ -83,8 +84,7 @@ static int explain(struct ctl *c, const char *transaction)
     if (a == NOTHING_THERE && b == NOTHING_THERE)
         return ctl_fail(c, CTL_NO_SERVICE, "NoJournal",
                         "there is no journal %s%s; without systemd-journald the events are in the log of the "
-                        "program that "
-                        "has loaded mefclient",
+                        "program that has loaded mefclient",
                         directory ? "in " : "on this machine", directory ? directory : "");
     if (transaction)
         return ctl_fail(
@@ -99,14 +99,21 @@ static int explain(struct ctl *c, const char *transaction)
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
-/* The transaction of the last entry that has one. 1 found, 0 none, negative errno. */
+/* The transaction of the last entry that has a sensible one. 1 found, 0 none, negative errno. */
 static int find_last(sd_journal *j, char **ret)
 {
     int r = sd_journal_seek_tail(j);
 
-    while (r >= 0 && (r = sd_journal_previous(j)) > 0)
-        if ((*ret = field(j, FIELD)))
-            return 1;
+    while (r >= 0 && (r = sd_journal_previous(j)) > 0) {
+        const size_t skip = sizeof(FIELD "=") - 1;
+        const void *data;
+        size_t len;
+        if (sd_journal_get_data(j, FIELD, &data, &len) < 0 || len <= skip || len - skip > ID_MAX ||
+            !str_text_valid((const char *)data + skip, len - skip))
+            continue;
+        *ret = strndup((const char *)data + skip, len - skip);
+        return *ret ? 1 : -ENOMEM;
+    }
     return r;
 }
 
@@ -147,7 +154,7 @@ static json_t *read_entry(sd_journal *j, const struct moment *then, const struct
 static int read_all(sd_journal *j, const char *transaction, json_t *list)
 {
     struct moment then = {0}, now;
-    char match[256];
+    char match[sizeof(FIELD "=") + ID_MAX];
     int r;
 
     if (snprintf(match, sizeof(match), FIELD "=%s", transaction) >= (int)sizeof(match))
@@ -205,7 +212,9 @@ int run_timeline(struct ctl *c, const struct ctl_args *a)
     if (r >= 0 && transaction)
         r = read_all(j, transaction, entries);
     if (r < 0 && r != -ENOENT && r != -EACCES && r != -EPERM)
-        r = ctl_fail(c, CTL_FAILED, "Failed", "the journal cannot be read: %s", strerror(-r));
+        r = ctl_fail(c, CTL_FAILED, "Failed", "the journal%s%s cannot be read: %s",
+                     getenv(JOURNAL_VARIABLE) ? " in " : "",
+                     getenv(JOURNAL_VARIABLE) ? getenv(JOURNAL_VARIABLE) : "", strerror(-r));
     else if (json_array_size(entries) == 0)
         r = explain(c, a->words ? transaction : NULL);
     else

@@ -267,6 +267,14 @@ static void test_timeline(void)
     g_assert_cmpint(
         sd_journal_send("MESSAGE=Not ours", "SYSLOG_IDENTIFIER=other", "MEF_TRANSACTION_ID=t-1", NULL), ==,
         0);
+    /* What cannot be an identifier hides none. */
+    g_assert_cmpint(sd_journal_send("MESSAGE=Odd", "SYSLOG_IDENTIFIER=mefclient", "MEF_TRANSACTION_ID=t\0332",
+                                    "MEF_EVENT=ODD", NULL),
+                    ==, 0);
+    g_assert_cmpint(sd_journal_send("MESSAGE=Odd", "SYSLOG_IDENTIFIER=mefclient",
+                                    "MEF_TRANSACTION_ID=", "MEF_EVENT=ODD", NULL),
+                    ==, 0);
+    json_decref(entries_until("MEF_EVENT=ODD", 2));
     json_decref(entries_until("MEF_TRANSACTION_ID=t-1", 2));
     json_decref(entries_until("MEF_EVENT=STARTED", 1));
     g_assert_cmpint(timeline(NULL, FALSE, NULL, &out, &err), ==, 0);
