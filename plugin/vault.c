@@ -22,6 +22,7 @@ struct row_job {
     char *label_of_row; /* out of leave_row: freed by drop_one */
     enum vault_row_state state;
     bool last; /* out: nobody else owns it */
+    bool ours; /* out: a registration brought it, or this owner put it there */
     struct vault_row *rows;
     size_t n_rows;
     enum vault_row_state *states;
@@ -67,6 +68,7 @@ static int drop_row(struct sql *sql, void *ctx, struct mef_error *reterr)
     return stmt_run(&s, reterr);
 }
 
+/* 1: there is such a row. */
 static int label_of_row(struct sql *sql, struct row_job *j, struct mef_error *reterr)
 {
     _cleanup_(stmt_done) struct stmt s = {0};
@@ -79,23 +81,28 @@ static int label_of_row(struct sql *sql, struct row_job *j, struct mef_error *re
     stmt_blob(&s, 2, j->id, j->id_len);
     stmt_text(&s, 3, j->owner);
     r = stmt_step(&s, reterr);
-    return r == 1 ? stmt_col_text(&s, 0, &j->label_of_row) : r;
+    if (r != 1)
+        return r;
+    r = stmt_col_text(&s, 0, &j->label_of_row);
+    return r < 0 ? r : 1;
 }
 
-/* Marks the row as leaving and says whether it is the last one for that object. One certificate can lie in
- * the token under several labels, e.g. as a trust anchor and as what a MEF brought: then those are several
- * objects. */
+/* Marks the row as leaving and says whether it is the last one for that object; without a row the object is
+ * not this owner's and stays. One certificate can lie in the token under several labels, e.g. as a trust
+ * anchor and as what a MEF brought: then those are several objects. */
 static int leave_row(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
     _cleanup_(stmt_done) struct stmt s = {0};
     int r = label_of_row(sql, j, reterr);
 
-    if (r == 0)
-        r = stmt_prepare(&s, sql,
-                         "SELECT count(*) FROM token_object WHERE id=?2 AND owner<>?3 AND state<>?4 "
-                         "AND CASE ?1 WHEN ?6 THEN kind=?6 ELSE kind<>?6 AND label=?5 END",
-                         reterr);
+    j->last = false;
+    if (r <= 0)
+        return r;
+    r = stmt_prepare(&s, sql,
+                     "SELECT count(*) FROM token_object WHERE id=?2 AND owner<>?3 AND state<>?4 "
+                     "AND CASE ?1 WHEN ?6 THEN kind=?6 ELSE kind<>?6 AND label=?5 END",
+                     reterr);
     if (r < 0)
         return r;
     stmt_int(&s, 1, j->kind);
@@ -427,6 +434,43 @@ static int key_row(struct row_job *j, uint8_t id[32], const char *key_id, const 
     return cert_sha256(key_id, strlen(key_id), id);
 }
 
+static int ours_work(struct sql *sql, void *ctx, struct mef_error *reterr)
+{
+    struct row_job *j = ctx;
+    _cleanup_(stmt_done) struct stmt s = {0};
+    int r = stmt_prepare(&s, sql,
+                         "SELECT 1 FROM token_object WHERE kind=?1 AND id=?2 AND "
+                         "(owner=?3 OR substr(owner,1,length(?4))<>?4)",
+                         reterr);
+
+    if (r < 0)
+        return r;
+    stmt_int(&s, 1, j->kind);
+    stmt_blob(&s, 2, j->id, j->id_len);
+    stmt_text(&s, 3, j->owner);
+    stmt_text(&s, 4, VAULT_PROFILE_PREFIX);
+    r = stmt_step(&s, reterr);
+    j->ours = r == 1;
+    return r < 0 ? r : 0;
+}
+
+/* The server chooses the name of a key. It may not be that of the pre-provisioned one, nor of one that was
+ * put there by hand: what is stored would replace it, and its end would delete it. */
+static int check_name_free(struct vault_ctx *v, struct row_job *j, struct mef_error *reterr)
+{
+    bool there = false;
+    int r = token_has_secret(v->token, j->label, &there, reterr);
+
+    if (r < 0 || !there)
+        return r;
+    r = db_run(v->db, ours_work, j, reterr);
+    return r < 0 || j->ours ? r
+                            : mef_fail(reterr, MEF_ERROR_ALREADY_EXISTS,
+                                       "The token holds a key '%s' that did not come from a registration; it "
+                                       "is not replaced.",
+                                       j->label);
+}
+
 static int put_key(void *ctx, const char *key_id, const char *owner, const struct secret *key,
                    struct mef_error *reterr)
 {
@@ -435,6 +479,8 @@ static int put_key(void *ctx, const char *key_id, const char *owner, const struc
     uint8_t id[32];
     int r = key_row(&j, id, key_id, owner);
 
+    if (r == 0)
+        r = check_name_free(v, &j, reterr);
     if (r == 0)
         r = db_run(v->db, put_row, &j, reterr);
     return r < 0 ? r : begun(v, token_put_secret(v->token, key_id, key, reterr));

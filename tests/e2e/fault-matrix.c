@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "tests/e2e/fault-cells.h"
+#include "tests/e2e/key-cells.h"
 
 #define AT_A_TIME 5
 
@@ -34,6 +35,35 @@ static int run_message(unsigned message, const char *only)
         (void)printf("-\t%s\tbad\tthe agent ended with %d\n", fault_message_get(message)->name, status);
     }
     return bad ? 1 : 0;
+}
+
+static void print_cell(void *ctx, const char *fault, gboolean ok, const char *text)
+{
+    unsigned *bad = ((unsigned **)ctx)[0];
+    const char *message = ((const char **)ctx)[1];
+    *bad += !ok;
+    (void)printf("%s\t%s\t%s\t%s\n", fault, message, ok ? "ok" : "bad", text);
+    (void)fflush(stdout);
+}
+
+static int run_key_message(unsigned message, const char *only)
+{
+    unsigned bad = 0;
+    const void *ctx[] = {&bad, key_message_name(message)};
+    const char *const one[] = {only, NULL};
+    (void)key_message_run(message, only ? one : NULL, print_cell, (void *)ctx);
+    return bad ? 1 : 0;
+}
+
+/* The messages of the exchange, then those about keys. */
+static unsigned all_messages(void)
+{
+    return fault_messages() + key_messages();
+}
+
+static const char *message_name(unsigned m)
+{
+    return m < fault_messages() ? fault_message_get(m)->name : key_message_name(m - fault_messages());
 }
 
 struct part {
@@ -79,6 +109,8 @@ static unsigned copy(struct part *p, unsigned *ret_cells)
 static unsigned cells_of(unsigned message)
 {
     unsigned n = 0;
+    if (message >= fault_messages())
+        return key_message_cells(message - fault_messages());
     for (unsigned f = 0; f < fault_count(); f++)
         n += fault_expected(f, message) != '-';
     return n;
@@ -88,10 +120,10 @@ static unsigned cells_of(unsigned message)
 static int run_all(const char *program)
 {
     struct part parts[32] = {0};
-    unsigned n = fault_messages(), started = 0, ended = 0, good = 0, all = 0;
+    unsigned n = all_messages(), started = 0, ended = 0, good = 0, all = 0;
     while (ended < n) {
         for (; started < n && started - ended < AT_A_TIME; started++)
-            parts[started] = start(program, fault_message_get(started)->name);
+            parts[started] = start(program, message_name(started));
         pid_t pid = waitpid(-1, NULL, 0);
         for (unsigned m = 0; m < started; m++) {
             unsigned seen, want = cells_of(m);
@@ -101,8 +133,7 @@ static int run_all(const char *program)
             all += want;
             ended++;
             if (seen != want)
-                (void)printf("-\t%s\tbad\tonly %u of %u cells were tried\n", fault_message_get(m)->name, seen,
-                             want);
+                (void)printf("-\t%s\tbad\tonly %u of %u cells were tried\n", message_name(m), seen, want);
         }
     }
     (void)printf("%u of %u cells ended as the text says\n", good, all);
@@ -121,6 +152,9 @@ int main(int argc, char **argv)
     for (unsigned m = 0; m < fault_messages(); m++)
         if (strcmp(words[0], fault_message_get(m)->name) == 0)
             return run_message(m, words[1]);
+    for (unsigned m = 0; m < key_messages(); m++)
+        if (strcmp(words[0], key_message_name(m)) == 0)
+            return run_key_message(m, words[1]);
     (void)fprintf(stderr, "'%s' is no message of the exchange\n", words[0]);
     return 2;
 }

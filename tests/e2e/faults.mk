@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 noinst_LTLIBRARIES += libtestfaults.la
-libtestfaults_la_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
+libtestfaults_la_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(OPENSSL_CFLAGS)
 libtestfaults_la_SOURCES = tests/e2e/fault-cells.c tests/e2e/fault-cells.h \
-	tests/e2e/fault-table.c tests/e2e/fault-table.h
+	tests/e2e/fault-table.c tests/e2e/fault-table.h \
+	tests/e2e/key-cells.c tests/e2e/key-cells.h tests/e2e/key-table.c tests/e2e/key-table.h
 
 noinst_PROGRAMS += tests/e2e/fault-matrix
 tests_e2e_fault_matrix_SOURCES = tests/e2e/fault-matrix.c

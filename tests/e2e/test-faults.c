@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/e2e/fault-cells.h"
+#include "tests/e2e/key-cells.h"
 
 /* For each: a message, and its faults by name. */
 static const struct subset {
@@ -55,10 +56,42 @@ static void test_subset(gconstpointer data)
     g_assert_cmpint(cells_close(&c), ==, 0);
 }
 
+/* Keys, and the registration at a MAF. */
+static const struct subset key_subsets[] = {
+    {"/e2e/faults/MC-38/MC-41/key-create",
+     "key-create",
+     {"drop-after", "drop-always", "ri-of-the-kpm", "cr-other", "tgis-one-more"}},
+    {"/e2e/faults/MC-43/maf-key-create", "maf-key-create", {"drop-after", "ri-of-the-km", "suid-other"}},
+    {"/e2e/faults/MC-48/maf-create", "maf-create", {"drop-after", "adfq-missing", "aski-with-a-wrong-et"}},
+    {"/e2e/faults/EE-10/key-retrieve", "key-retrieve", {"truncate-body", "et-past", "kv-short"}},
+    {"/e2e/faults/EE-24/key-update", "key-update", {"drop-after", "et-past"}},
+    {"/e2e/faults/EE-24/key-delete", "key-delete", {"drop-after", "4004-not-found"}},
+};
+
+static void tell(void *ctx, const char *fault, gboolean ok, const char *text)
+{
+    (void)ctx;
+    g_test_message("%s: %s", fault, text);
+    if (!ok)
+        g_test_fail();
+}
+
+static void test_key_subset(gconstpointer data)
+{
+    const struct subset *s = data;
+    unsigned m = 0;
+
+    while (strcmp(key_message_name(m), s->message) != 0)
+        g_assert_cmpuint(++m, <, key_messages());
+    g_assert_cmpuint(key_message_run(m, s->faults, tell, NULL), ==, g_strv_length((char **)s->faults));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(subsets); i++)
         g_test_add_data_func(subsets[i].path, &subsets[i], test_subset);
+    for (size_t i = 0; i < G_N_ELEMENTS(key_subsets); i++)
+        g_test_add_data_func(key_subsets[i].path, &key_subsets[i], test_key_subset);
     return g_test_run();
 }

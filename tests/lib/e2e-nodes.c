@@ -90,7 +90,8 @@ char *e2e_key_of(struct e2e *e, const char *profile, char **ret_object)
 static gboolean job_over(struct e2e *e, void *path)
 {
     g_autofree char *state = e2e_get_string(e, path, "Job", "State");
-    return g_strcmp0(state, "done") == 0 || g_strcmp0(state, "failed") == 0;
+    return state[0] && strcmp(state, "queued") != 0 && strcmp(state, "running") != 0 &&
+           strcmp(state, "waiting") != 0;
 }
 
 char *e2e_job_end(struct e2e *e, const char *job)
