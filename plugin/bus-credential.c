@@ -518,7 +518,7 @@ static struct bus_credential *credential_new(struct engine *e, const struct list
     if (l->cert.data && (c->what.cert.data = malloc(l->cert.len))) {
         memcpy(c->what.cert.data, l->cert.data, l->cert.len);
         c->what.cert.len = l->cert.len;
-        (void)cert_info_get(&c->what.cert, &c->info);
+        (void)cert_info_copy(&l->info, &c->info);
     }
     _cleanup_(freep) char *path = c->name ? credential_path(c->name) : NULL;
     if (!c->name || !c->what.label || !path || bus_object_add(e->bus, path, interfaces, c, &c->object) < 0) {

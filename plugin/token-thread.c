@@ -41,6 +41,7 @@ struct token_thread {
     struct shown { /* certificates of the last listing: the same fingerprint needs no reading again */
         uint8_t sha256[32];
         struct der cert;
+        struct cert_info info;
     } * shown;
     size_t n_shown;
     enum token_state seen, told;
@@ -60,6 +61,7 @@ void token_listing_clear(struct token_listing *l)
     for (size_t i = 0; i < l->n; i++) {
         free(l->item[i].label);
         free(l->item[i].cert.data);
+        cert_info_clear(&l->item[i].info);
         strv_free(l->item[i].owners);
     }
     free(l->item);
@@ -193,6 +195,7 @@ static void cut(struct token_listing *l, size_t n)
         struct listed *c = &l->item[--l->n];
         free(c->label);
         free(c->cert.data);
+        cert_info_clear(&c->info);
         strv_free(c->owners);
     }
 }
@@ -211,15 +214,17 @@ static bool shown_before(struct token_thread *t, struct listed *c)
     for (size_t i = 0; i < t->n_shown; i++)
         if (memcmp(t->shown[i].sha256, c->sha256, sizeof c->sha256) == 0) {
             c->cert = der_dup(&t->shown[i].cert);
-            return c->cert.data != NULL;
+            return c->cert.data && cert_info_copy(&t->shown[i].info, &c->info) == 0;
         }
     return false;
 }
 
 static void shown_clear(struct token_thread *t)
 {
-    for (size_t i = 0; i < t->n_shown; i++)
+    for (size_t i = 0; i < t->n_shown; i++) {
         free(t->shown[i].cert.data);
+        cert_info_clear(&t->shown[i].info);
+    }
     free(t->shown);
     t->shown = NULL;
     t->n_shown = 0;
@@ -233,23 +238,30 @@ static void shown_keep(struct token_thread *t, const struct token_listing *l)
         struct shown *s = &t->shown[t->n_shown];
         if (!l->item[i].cert.data || !(s->cert = der_dup(&l->item[i].cert)).data)
             continue;
+        if (cert_info_copy(&l->item[i].info, &s->info) < 0) {
+            free(s->cert.data);
+            s->cert.data = NULL;
+            continue;
+        }
         memcpy(s->sha256, l->item[i].sha256, sizeof s->sha256);
         t->n_shown++;
     }
 }
 
-/* The certificate itself, of those that are shown. */
+/* The certificate itself, of those that are shown. It is read and parsed once as long as it is there. */
 static void read_cert(struct token_thread *t, struct listed *c)
 {
-    struct cert_info info = {0};
-
-    if (c->kind == LISTED_KEY ||
-        (!shown_before(t, c) && token_find_cert(t->p.token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0) ||
-        cert_info_get(&c->cert, &info) < 0)
+    if (c->kind == LISTED_KEY)
         return;
-    if (info.ca && !c->has_key)
+    if (!shown_before(t, c)) {
+        free(c->cert.data);
+        c->cert = (struct der){0};
+        if (token_find_cert(t->p.token, c->sha256, 32, NULL, NULL, &c->cert, NULL) < 0 ||
+            cert_info_get(&c->cert, &c->info) < 0)
+            return;
+    }
+    if (c->info.ca && !c->has_key)
         c->kind = LISTED_ANCHOR;
-    cert_info_clear(&info);
 }
 
 /* `fresh`: the token is read again, for what other programs have done in it. Our own index knows what we did.

@@ -6,6 +6,7 @@
 #include "pkcs11/token.h"
 #include "plugin/base/err.h"
 #include "plugin/base/post.h"
+#include "plugin/cert/chain.h"
 #include "plugin/vault.h"
 
 struct token_thread;
@@ -17,7 +18,8 @@ struct listed {
     char *label;
     uint8_t id[TOKEN_ID_MAX];
     size_t id_len;
-    struct der cert; /* certificates and anchors */
+    struct der cert;       /* certificates and anchors */
+    struct cert_info info; /* of that; all 0 when it is no certificate */
     uint8_t sha256[32];
     bool has_key;  /* a private key with the same CKA_ID is there */
     char **owners; /* registrations with a row in the store */

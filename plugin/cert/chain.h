@@ -56,6 +56,7 @@ struct cert_info {
 };
 int cert_info_get(const struct der *cert,
                   struct cert_info *ret); /* -EINVAL when it is no certificate; -ENOMEM */
+int cert_info_copy(const struct cert_info *from, struct cert_info *ret); /* -ENOMEM */
 void cert_info_clear(struct cert_info *i);
 
 int cert_sha256(const void *der, size_t len, uint8_t ret[32]); /* -ENOMEM */

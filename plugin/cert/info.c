@@ -186,6 +186,21 @@ int cert_info_get(const struct der *cert, struct cert_info *ret)
     return r;
 }
 
+int cert_info_copy(const struct cert_info *from, struct cert_info *ret)
+{
+    struct cert_info copy = *from;
+
+    copy.subject = from->subject ? strdup(from->subject) : NULL;
+    copy.issuer = from->issuer ? strdup(from->issuer) : NULL;
+    copy.san = from->san ? strdup(from->san) : NULL;
+    if ((from->subject && !copy.subject) || (from->issuer && !copy.issuer) || (from->san && !copy.san)) {
+        cert_info_clear(&copy);
+        return -ENOMEM;
+    }
+    *ret = copy;
+    return 0;
+}
+
 void cert_info_clear(struct cert_info *i)
 {
     free(i->subject);
