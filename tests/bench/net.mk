@@ -18,13 +18,14 @@ EXTRA_tests_bench_enrolment_DEPENDENCIES = tests/token/shim-module.la
 
 # Loaded in front of the agent. -rpath makes libtool build the .so, which nothing installs.
 EXTRA_LTLIBRARIES = tests/bench/turns.la
-tests_bench_turns_la_SOURCES = tests/bench/turns.c tests/bench/turns.h
+tests_bench_turns_la_SOURCES = tests/bench/turns.c tests/bench/turns.h tests/bench/marks.c tests/bench/marks.h
 tests_bench_turns_la_CFLAGS = $(AM_CFLAGS)
 tests_bench_turns_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 
 BENCH_TARGETS += tests/bench/enrolment-agent
 tests_bench_enrolment_agent_SOURCES = tests/bench/enrolment-agent.c tests/bench/enrolment.h tests/bench/first.c \
 	$(BENCH_FIGURE)
-tests_bench_enrolment_agent_CFLAGS = $(BENCH_NET_CFLAGS)
+tests_bench_enrolment_agent_CFLAGS = $(BENCH_NET_CFLAGS) \
+	-DSHIM_MODULE=\"$(abs_top_builddir)/tests/token/.libs/shim-module.so\"
 tests_bench_enrolment_agent_LDADD = libcert.la libpolicy.la $(E2E_LDADD)
-EXTRA_tests_bench_enrolment_agent_DEPENDENCIES = tests/bench/turns.la
+EXTRA_tests_bench_enrolment_agent_DEPENDENCIES = tests/bench/turns.la tests/token/shim-module.la

@@ -99,11 +99,30 @@ static CK_RV in_session(enum shim_function f)
     return before(f);
 }
 
+static unsigned long ran(void)
+{
+    struct timespec t;
+
+    if (!atomic_load(&control->timed) || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) < 0)
+        return 0;
+    return (unsigned long)t.tv_sec * 1000000000u + (unsigned long)t.tv_nsec;
+}
+
+static void spent(unsigned long since)
+{
+    if (since)
+        atomic_fetch_add(&control->cpu_ns, ran() - since);
+}
+
 #define FORWARD(name, guard, params, args)                                                                   \
     static CK_RV shim_##name params                                                                          \
     {                                                                                                        \
         CK_RV rv = guard(SHIM_##name);                                                                       \
-        return rv == CKR_OK ? real->C_##name args : rv;                                                      \
+        unsigned long since = ran();                                                                         \
+        if (rv == CKR_OK)                                                                                    \
+            rv = real->C_##name args;                                                                        \
+        spent(since);                                                                                        \
+        return rv;                                                                                           \
     }
 
 static CK_SLOT_ID real_slot(CK_SLOT_ID slot)

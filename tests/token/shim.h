@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A PKCS#11 module that forwards to SoftHSM and misbehaves on demand: counts calls, fails the n-th with a
- * chosen code, takes the token away, delays a call or makes it hang. Found by a test with
+/* A PKCS#11 module that forwards to SoftHSM and misbehaves on demand: counts and times calls, fails the n-th
+ * with a chosen code, takes the token away, delays a call or makes it hang. Found by a test with
  * dlsym("shim_control"), or, in another process, in the file that SHIM_FILE names: as long as a struct
  * shim_control, and mapped by both. */
 #pragma once
@@ -65,5 +65,7 @@ struct shim_control {
     atomic_bool no_write;    /* CKR_TOKEN_WRITE_PROTECTED for what makes or deletes one */
     atomic_ulong slot_shift; /* added to the numbers of the slots */
     atomic_int sessions;     /* open in the module now */
+    atomic_bool timed;       /* cpu_ns is kept */
+    atomic_ulong cpu_ns;     /* what the threads have run inside of SoftHSM's functions */
     atomic_ulong heap;       /* octets in use in the whole process, at the last C_FindObjectsInit */
 };
