@@ -214,6 +214,18 @@ static int run(const char *directory, const char *const *words, char **out, char
     return WEXITSTATUS(status);
 }
 
+static bool may_run_as_nobody(void)
+{
+    static const char *const version[] = {"--version", NULL};
+    char *setpriv = g_find_program_in_path("setpriv"), *out = NULL, *err = NULL;
+    bool may = getuid() == 0 && setpriv && run("/", version, &out, &err, true) == 0;
+
+    g_free(setpriv);
+    g_free(out);
+    g_free(err);
+    return may;
+}
+
 static void test_nothing(void)
 {
     static const char *const plain[] = {"timeline", NULL}, *const json[] = {"--json", "timeline", "t-1",
@@ -237,21 +249,18 @@ static void test_nothing(void)
     g_assert_cmpint(run(dir, plain, &out, &err, false), ==, 5);
     g_free(out);
     g_free(err);
-    /* Not ours to read: 4. */
+    /* Not ours to read: 4. Root reads everything, so it asks as nobody, if nobody can reach the program. */
     g_assert_cmpint(g_chmod(file, 0), ==, 0);
     g_assert_cmpint(g_chmod(dir, 0755), ==, 0);
-    if (getuid() == 0 && g_find_program_in_path("setpriv")) {
-        g_assert_cmpint(run(dir, json, &out, &err, true), ==, 4);
+    if (may_run_as_nobody() || getuid() != 0) {
+        g_assert_cmpint(run(dir, json, &out, &err, getuid() == 0), ==, 4);
         g_assert_nonnull(strstr(err, "systemd-journal"));
         g_assert_true(g_str_has_prefix(out, "{\"Error\":\"NotAuthorized\""));
         g_free(out);
         g_free(err);
-    } else if (getuid() != 0) {
-        g_assert_cmpint(run(dir, json, &out, &err, false), ==, 4);
-        g_assert_nonnull(strstr(err, "systemd-journal"));
-        g_free(out);
-        g_free(err);
-    }
+    } else
+        g_test_skip("uid 65534 cannot run " MEFCTL
+                    " (setpriv): the journal that may not be read was not tried");
     g_unlink(file);
     g_rmdir(dir);
     g_free(file);
