@@ -517,15 +517,17 @@ static gsize log_length(struct bus_world *w)
     return n;
 }
 
-/* A commit of which the journal tells at level info. */
+/* A commit of which the journal tells at level info; nothing follows from it. */
 static void commit_something(struct bus_world *w)
 {
     static unsigned n;
     g_autofree char *name = g_strdup_printf("log%u", n++);
 
     g_variant_unref(
-        bus_world_call(w, TREE_PATH, I("Tree"), "AddMafClientRegCfg",
-                       g_variant_new_parsed("(%s, 'admin.example.org', {'KmId': <'k@maf.example'>})", name)));
+        bus_world_call(w, TREE_PATH, I("Tree"), "Add",
+                       g_variant_new_parsed("('', 'MAFClientRegCfg', %s, {'fqdn': <%s>, "
+                                            "'adminFQDN': <'admin.example.org'>}, @a{sv} {})",
+                                            name, name)));
 }
 
 /* What systemctl service-log-level and service-log-target do to a service. */
