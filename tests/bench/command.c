@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The command round trip on the kept connection (issue 3): the report of a command and the next command in
  * its answer, against a bare loop over the same libraries at the same MEF. User instructions of all that
- * works on it, our worker and the store thread; the time by the clock is told beside it. */
+ * works on it, our worker and the store thread, on tmpfs. Told beside it: the time by the clock there and on
+ * the disk, whose fsync is the difference, and the handshakes of either side. */
 #include <glib/gstdio.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "tests/bench/command.h"
 #include "tests/bench/figure.h"
@@ -13,8 +16,39 @@
 #define FEW   150u
 #define MANY  310u
 #define LIMIT 1.35
+#define TRIES 3u
 
 static const char *self;
+static unsigned handshakes; /* of the last run */
+
+static char *disk_dir(void)
+{
+    g_autoptr(GError) error = NULL;
+    char *dir = g_dir_make_tmp("mefclient-bench.XXXXXX", &error);
+
+    if (!dir)
+        g_error("%s", error->message);
+    return dir;
+}
+
+static gboolean is_memory(const char *dir)
+{
+    struct statfs fs;
+
+    return statfs(dir, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+static unsigned count_handshakes(struct sim_process *sim)
+{
+    json_t *log = sim_log(sim), *entry;
+    unsigned n = 0;
+    size_t i;
+
+    json_array_foreach(log, i, entry) n +=
+        g_strcmp0(json_string_value(json_object_get(entry, "op")), "handshake") == 0;
+    json_decref(log);
+    return n;
+}
 
 static struct sim_process *mef(const char *dir, unsigned commands)
 {
@@ -36,9 +70,9 @@ static struct sim_process *mef(const char *dir, unsigned commands)
 }
 
 /* One run of one side; its instructions, or its time by the clock in microseconds. */
-static double run(const char *side, unsigned commands, gboolean count)
+static double run(const char *side, unsigned commands, gboolean count, gboolean disk)
 {
-    char *dir = memory_dir();
+    char *dir = disk ? disk_dir() : memory_dir();
     g_autofree char *state = g_build_filename(dir, "state", NULL);
     g_mkdir(state, 0700);
     struct sim_process *sim = mef(dir, commands);
@@ -59,17 +93,49 @@ static double run(const char *side, unsigned commands, gboolean count)
     g_assert_cmpuint(json_array_size(json_object_get(json_object_get(all, "state"), "reports")), ==,
                      commands);
     json_decref(all);
+    handshakes = count_handshakes(sim);
     sim_assert_no_violation(sim);
     sim_stop(sim);
     rm_dir(dir);
     return cost;
 }
 
-static double per_command(const char *side, gboolean count)
+/* The clock also runs while the machine does something else: the least of a few. */
+static double least(const char *side, unsigned commands, gboolean disk)
 {
-    double few = run(side, FEW, count);
+    double best = run(side, commands, FALSE, disk);
 
-    return (run(side, MANY, count) - few) / (MANY - FEW);
+    for (unsigned i = 1; i < TRIES; i++) {
+        double again = run(side, commands, FALSE, disk);
+        best = MIN(best, again);
+    }
+    return best;
+}
+
+static double instructions_of(const char *side)
+{
+    double few = run(side, FEW, TRUE, FALSE);
+
+    return (run(side, MANY, TRUE, FALSE) - few) / (MANY - FEW);
+}
+
+static double clock_of(const char *side, gboolean disk)
+{
+    double few = least(side, FEW, disk);
+
+    return (least(side, MANY, disk) - few) / (MANY - FEW);
+}
+
+static void tell_clock(const char *side)
+{
+    double memory = clock_of(side, FALSE), disk = clock_of(side, TRUE);
+    unsigned met = handshakes;
+    char *dir = disk_dir();
+
+    note("command, %s: %.0f us by the clock on tmpfs, %.0f us in TMPDIR%s; %u handshake%s for %u commands",
+         side, memory, disk, is_memory(dir) ? ", which is tmpfs too" : ": fsync is the difference", met,
+         met == 1 ? "" : "s", MANY);
+    rm_dir(dir);
 }
 
 int main(int argc, char **argv)
@@ -82,7 +148,9 @@ int main(int argc, char **argv)
     }
     if (!can_count())
         return 0;
-    double ours = per_command("ours", TRUE), bare = per_command("bare", TRUE);
+    double ours = instructions_of("ours"), bare = instructions_of("bare");
     figure("command-round-trip-instructions", ours, bare, LIMIT);
+    tell_clock("ours");
+    tell_clock("bare");
     return 0;
 }

@@ -29,3 +29,8 @@ tests_bench_enrolment_agent_CFLAGS = $(BENCH_NET_CFLAGS) \
 	-DSHIM_MODULE=\"$(abs_top_builddir)/tests/token/.libs/shim-module.so\"
 tests_bench_enrolment_agent_LDADD = libcert.la libpolicy.la $(E2E_LDADD)
 EXTRA_tests_bench_enrolment_agent_DEPENDENCIES = tests/bench/turns.la tests/token/shim-module.la
+
+BENCH_TARGETS += tests/bench/command-agent
+tests_bench_command_agent_SOURCES = tests/bench/command-agent.c $(BENCH_FIGURE)
+tests_bench_command_agent_CFLAGS = $(BENCH_NET_CFLAGS)
+tests_bench_command_agent_LDADD = $(E2E_LDADD)
