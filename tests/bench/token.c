@@ -101,8 +101,9 @@ static void label_of(unsigned i, char label[32])
     (void)snprintf(label, 32, "key%05u@mef.example.com", i);
 }
 
-/* With the module itself: our own way looks first whether there is one. */
-static void fill(unsigned n)
+/* With the module itself: our own way looks first whether there is one. Not private, so that the label stands
+ * in the object's file as it is. */
+static void make_one(const char *label)
 {
     static CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     static CK_KEY_TYPE type = CKK_GENERIC_SECRET;
@@ -113,7 +114,18 @@ static void fill(unsigned n)
     CK_SLOT_ID slots[4];
     CK_ULONG n_slots = G_N_ELEMENTS(slots);
     CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE h;
     guint8 value[16] = {0};
+    CK_ATTRIBUTE a[] = {
+        {CKA_CLASS, &class, sizeof class},
+        {CKA_KEY_TYPE, &type, sizeof type},
+        {CKA_TOKEN, &yes, sizeof yes},
+        {CKA_PRIVATE, &no, sizeof no},
+        {CKA_SENSITIVE, &no, sizeof no},
+        {CKA_EXTRACTABLE, &yes, sizeof yes},
+        {CKA_LABEL, (void *)(guintptr)label, strlen(label)},
+        {CKA_VALUE, value, sizeof value},
+    };
 
     g_assert_nonnull(lib);
     *(void **)&get = dlsym(lib, "C_GetFunctionList");
@@ -123,20 +135,52 @@ static void fill(unsigned n)
                   CKR_OK);
     g_assert_true(f->C_Login(session, CKU_USER, (CK_BYTE *)(guintptr)TOKEN_FIXTURE_PIN,
                              strlen(TOKEN_FIXTURE_PIN)) == CKR_OK);
-    for (unsigned i = 0; i < n; i++) {
-        char label[32];
-        CK_OBJECT_HANDLE h;
-        label_of(i, label);
-        CK_ATTRIBUTE a[] = {
-            {CKA_CLASS, &class, sizeof class}, {CKA_KEY_TYPE, &type, sizeof type},
-            {CKA_TOKEN, &yes, sizeof yes},     {CKA_PRIVATE, &yes, sizeof yes},
-            {CKA_SENSITIVE, &no, sizeof no},   {CKA_EXTRACTABLE, &yes, sizeof yes},
-            {CKA_LABEL, label, strlen(label)}, {CKA_VALUE, value, sizeof value},
-        };
-        g_assert_true(f->C_CreateObject(session, a, G_N_ELEMENTS(a), &h) == CKR_OK);
-    }
+    g_assert_true(f->C_CreateObject(session, a, G_N_ELEMENTS(a), &h) == CKR_OK);
     g_assert_true(f->C_Finalize(NULL) == CKR_OK);
     dlclose(lib);
+}
+
+/* The file of the object, below the directory of the only token (g_free). */
+static char *object_file(const char *tokens, char **ret_dir)
+{
+    GDir *d = g_dir_open(tokens, 0, NULL);
+    const char *name;
+    char *file = NULL;
+
+    *ret_dir = g_build_filename(tokens, g_dir_read_name(d), NULL);
+    g_dir_close(d);
+    d = g_dir_open(*ret_dir, 0, NULL);
+    while ((name = g_dir_read_name(d)))
+        if (g_str_has_suffix(name, ".object") && strcmp(name, "token.object") != 0)
+            file = g_build_filename(*ret_dir, name, NULL);
+    g_dir_close(d);
+    g_assert_nonnull(file);
+    return file;
+}
+
+/* SoftHSM takes the longer for an object the more it has, and minutes are not enough for 10000. So it makes
+ * one, and the others are copies of its file with another label. */
+static void fill(const struct token_fixture *f, unsigned n)
+{
+    g_autofree char *tokens = g_build_filename(f->dir, "tokens", NULL), *dir = NULL;
+    char label[32], first[32];
+    char *text;
+    gsize len;
+
+    label_of(0, first);
+    make_one(first);
+    g_autofree char *file = object_file(tokens, &dir);
+    g_assert_true(g_file_get_contents(file, &text, &len, NULL));
+    char *at = memmem(text, len, first, strlen(first));
+    g_assert_nonnull(at);
+    for (unsigned i = 1; i < n; i++) {
+        g_autofree char *name = g_strdup_printf("%s/00000000-0000-0000-0000-%012u.object", dir, i);
+        FILE *out = fopen(name, "we");
+        label_of(i, label);
+        memcpy(at, label, strlen(label));
+        g_assert_true(out && fwrite(text, 1, len, out) == len && fclose(out) == 0);
+    }
+    g_free(text);
 }
 
 /* Below valgrind: the token was made before. */
@@ -169,7 +213,7 @@ static double looked_up(const char *program, unsigned n)
     struct token_fixture f;
     g_autofree char *number = g_strdup_printf("%u", n);
     token_fixture_setup(&f, "bench");
-    fill(n);
+    fill(&f, n);
     g_setenv("BENCH_URI", f.uri, TRUE);
     g_setenv("BENCH_PIN", f.pin_file, TRUE);
     g_setenv("BENCH_OBJECTS", number, TRUE);
