@@ -358,22 +358,38 @@ int engine_fd(const struct engine *e)
     return sd_event_get_fd(e->event);
 }
 
-/* sd_event arms its timers only when it runs, so this runs until there is nothing to do; when the budget ends
- * first, the wake descriptor makes ours readable again (style-anchors.md E2). */
+static void tell_ready(struct engine *e)
+{
+    if (e->ready_told)
+        return;
+    e->ready_told = true;
+    if (e->host->ready)
+        e->host->ready(e->host->ctx);
+}
+
+/* sd_event arms its timers only when it prepares a turn, so this runs until a prepared turn has nothing to do
+ * by itself; what came in meanwhile makes the descriptor readable, at no cost of another look. When the
+ * budget ends first, the wake descriptor makes it so (style-anchors.md E2). */
 int engine_dispatch(struct engine *e)
 {
+    bool looked = false; /* at what the host was told of */
+
     for (unsigned i = 0; i < DISPATCH_TURNS; i++) {
-        int r = sd_event_run(e->event, 0);
-        if (r < 0)
-            return r;
+        int r = sd_event_get_state(e->event) == SD_EVENT_ARMED ? 0 : sd_event_prepare(e->event);
+        if (r == 0 && !looked) {
+            r = sd_event_wait(e->event, 0);
+            looked = true;
+            if (r == 0)
+                r = sd_event_prepare(e->event);
+        }
         if (r == 0) {
-            if (!e->ready_told) {
-                e->ready_told = true;
-                if (e->host->ready)
-                    e->host->ready(e->host->ctx);
-            }
+            tell_ready(e);
             return 0;
         }
+        if (r > 0)
+            r = sd_event_dispatch(e->event);
+        if (r < 0)
+            return r;
     }
     uint64_t one = 1;
     ssize_t n = write(e->wake_fd, &one, sizeof one);
@@ -383,8 +399,14 @@ int engine_dispatch(struct engine *e)
 
 int engine_loop(struct engine *e)
 {
-    int r = engine_dispatch(e);
-    return r < 0 ? r : sd_event_loop(e->event);
+    int r;
+
+    while ((r = sd_event_run(e->event, 0)) > 0) /* what the start left to do */
+        ;
+    if (r < 0)
+        return r;
+    tell_ready(e);
+    return sd_event_loop(e->event);
 }
 
 void engine_quit(struct engine *e)

@@ -6,13 +6,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@
 
 #include <mefplug/host.h>
 
-#define STOP_USEC UINT64_C(1000000) /* "stop within a second from any state" */
+#define STOP_USEC     UINT64_C(1000000) /* "stop within a second from any state" */
+#define TRIM_AFTER_MS 1000
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
 
@@ -30,6 +32,8 @@ struct agent {
     bool check, cat;
     bool journal; /* stderr is the journal: lines carry their level */
     bool started, ready, said_ready;
+    bool over;    /* `result` stands */
+    bool trimmed; /* since something happened */
     void *object; /* of dlopen */
     struct mefplug *plugin;
     sd_event *event;
@@ -171,19 +175,7 @@ static int check(struct agent *a)
 static void leave(struct agent *a, int result)
 {
     a->result = result;
-    (void)sd_event_exit(a->event, 0);
-}
-
-static int on_plugin(sd_event_source *s, int fd, uint32_t revents, void *userdata)
-{
-    struct agent *a = userdata;
-    int r = a->plugin->dispatch(a->plugin);
-    if (r < 0) {
-        fail(a, "the plugin's loop is broken: %s", strerror(-r));
-        leave(a, EXIT_FAILED);
-    }
-    say_ready(a);
-    return 0;
+    a->over = true;
 }
 
 static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
@@ -236,6 +228,55 @@ static int make_loop(struct agent *a)
     return r < 0 ? r : 0;
 }
 
+/* Signals and the watchdog, which come seldom. */
+static int turn(struct agent *a)
+{
+    int r;
+
+    while (!a->over && (r = sd_event_run(a->event, 0)) != 0)
+        if (r < 0)
+            return r;
+    return 0;
+}
+
+/* What an exchange has left behind is given back to the system once nothing has happened for a while: the
+ * next may be a day away. Only the owner of a process may say so. */
+static int wait_for(struct agent *a, struct pollfd *p, nfds_t n)
+{
+    int r = poll(p, n, a->trimmed ? -1 : TRIM_AFTER_MS);
+
+    if (r == 0)
+        (void)malloc_trim(0);
+    a->trimmed = r == 0;
+    return r < 0 ? -errno : 0;
+}
+
+/* The plugin's descriptor beside the loop rather than in it: a loop in a loop is one more turn for each call
+ * on the bus. The watchdog is fed by turn(), so a plugin that hangs starves it. */
+static int loop(struct agent *a, int fd)
+{
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = sd_event_get_fd(a->event), .events = POLLIN}};
+
+    for (int r = turn(a); !a->over;) {
+        if (r == 0)
+            r = wait_for(a, p, sizeof(p) / sizeof(p[0]));
+        if (r == -EINTR) {
+            r = 0;
+            continue;
+        }
+        if (r == 0 && p[1].revents)
+            r = turn(a);
+        if (r < 0)
+            return r;
+        if (p[0].revents && !a->over && (r = a->plugin->dispatch(a->plugin)) < 0) {
+            fail(a, "the plugin's loop is broken: %s", strerror(-r));
+            leave(a, EXIT_FAILED);
+        }
+        say_ready(a);
+    }
+    return 0;
+}
+
 /* The exit code. */
 static int run(struct agent *a)
 {
@@ -248,18 +289,15 @@ static int run(struct agent *a)
     }
     a->started = true;
     a->result = EXIT_FAILED;
-    r = a->plugin->get_fd(a->plugin);
-    if (r >= 0)
-        r = sd_event_add_io(a->event, NULL, r, EPOLLIN, on_plugin, a);
+    int fd = r = a->plugin->get_fd(a->plugin);
     if (r >= 0)
         r = a->plugin->dispatch(a->plugin);
     if (r >= 0) {
         say_ready(a);
-        r = sd_event_loop(a->event);
+        r = loop(a, fd);
     }
     if (r < 0)
         fail(a, "the event loop failed: %s", strerror(-r));
-    /* The sources go first: stop() closes the descriptor that one of them watches. */
     a->event = sd_event_unref(a->event);
     r = a->plugin->stop(a->plugin, STOP_USEC);
     if (r == -ETIMEDOUT)
@@ -388,6 +426,7 @@ int main(int argc, char **argv)
     char state[4096], runtime[4096];
     int r;
 
+    (void)mallopt(M_ARENA_MAX, 1); /* few threads, and seldom at once: a heap for each only keeps more free */
     a.journal = getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO);
     a.state_dir = from_environment("STATE_DIRECTORY", state, sizeof(state));
     a.runtime_dir = from_environment("RUNTIME_DIRECTORY", runtime, sizeof(runtime));

@@ -14,6 +14,9 @@
 #include "plugin/base/str.h"
 #include "plugin/mo/db-open.h"
 
+#define NSEC_PER_SEC 1000000000L
+#define REST_NSEC    (NSEC_PER_SEC / 2)
+
 struct job {
     struct job *next;
     pthread_t owner; /* the store thread, once it has run */
@@ -113,9 +116,32 @@ static void finish(struct db *db, struct job *j)
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 
+/* The lock is held. Once there was nothing to do for a moment the pages that SQLite keeps are given up: the
+ * next work may come in a day, and finds them in the system's cache. */
+static void rest(struct db *db, bool *worked)
+{
+    struct timespec until;
+
+    if (!*worked) {
+        (void)pthread_cond_wait(&db->work_there, &db->lock);
+        return;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += REST_NSEC;
+    until.tv_sec += until.tv_nsec / NSEC_PER_SEC;
+    until.tv_nsec %= NSEC_PER_SEC;
+    if (pthread_cond_clockwait(&db->work_there, &db->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT || db->first)
+        return;
+    *worked = false;
+    (void)pthread_mutex_unlock(&db->lock);
+    (void)sqlite3_db_release_memory(db->file.sql.handle);
+    (void)pthread_mutex_lock(&db->lock);
+}
+
 static void *store_thread(void *arg)
 {
     struct db *db = arg;
+    bool worked = true; /* it was opened */
 
     (void)pthread_mutex_lock(&db->lock);
     for (;;) {
@@ -124,13 +150,14 @@ static void *store_thread(void *arg)
         if (!j) {
             if (db->stopping)
                 break;
-            (void)pthread_cond_wait(&db->work_there, &db->lock);
+            rest(db, &worked);
             continue;
         }
         db->first = j->next;
         if (!db->first)
             db->last = &db->first;
         (void)pthread_mutex_unlock(&db->lock);
+        worked = true;
         run_transaction(db, j);
         finish(db, j);
         (void)pthread_mutex_lock(&db->lock);

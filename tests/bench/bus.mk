@@ -15,6 +15,11 @@ tests_bench_get_SOURCES = tests/bench/get.c tests/bench/counted.c tests/bench/co
 tests_bench_get_CFLAGS = $(BENCH_E2E_CFLAGS)
 tests_bench_get_LDADD = $(E2E_LDADD) $(DBUS_LIBS)
 
+BENCH_TARGETS += tests/bench/latency
+tests_bench_latency_SOURCES = tests/bench/latency.c $(BENCH_GETTER)
+tests_bench_latency_CFLAGS = $(BENCH_E2E_CFLAGS)
+tests_bench_latency_LDADD = $(E2E_LDADD) $(DBUS_LIBS)
+
 BENCH_TARGETS += tests/bench/token
 tests_bench_token_SOURCES = tests/bench/token.c $(BENCH_COUNT)
 tests_bench_token_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(OPENSSL_CFLAGS)
