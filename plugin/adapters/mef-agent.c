@@ -22,8 +22,7 @@
 
 #include <mefplug/host.h>
 
-#define STOP_USEC     UINT64_C(1000000) /* "stop within a second from any state" */
-#define TRIM_AFTER_MS 1000
+#define STOP_USEC UINT64_C(1000000) /* "stop within a second from any state" */
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
 
@@ -32,9 +31,9 @@ struct agent {
     bool check, cat;
     bool journal; /* stderr is the journal: lines carry their level */
     bool started, ready, said_ready;
-    bool over;    /* `result` stands */
-    bool trimmed; /* since something happened */
-    void *object; /* of dlopen */
+    bool over;      /* `result` stands */
+    unsigned trims; /* since something happened */
+    void *object;   /* of dlopen */
     struct mefplug *plugin;
     sd_event *event;
     int result;
@@ -240,14 +239,16 @@ static int turn(struct agent *a)
 }
 
 /* What an exchange has left behind is given back to the system once nothing has happened for a while: the
- * next may be a day away. Only the owner of a process may say so. */
+ * next may be a day away. Twice, since the threads may end their part after the loop. Only the owner of a
+ * process may say so. */
 static int wait_for(struct agent *a, struct pollfd *p, nfds_t n)
 {
-    int r = poll(p, n, a->trimmed ? -1 : TRIM_AFTER_MS);
+    static const int after_ms[] = {1000, 4000, -1};
+    int r = poll(p, n, after_ms[a->trims]);
 
     if (r == 0)
         (void)malloc_trim(0);
-    a->trimmed = r == 0;
+    a->trims = r == 0 ? a->trims + 1 : 0;
     return r < 0 ? -errno : 0;
 }
 

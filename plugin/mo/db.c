@@ -116,8 +116,8 @@ static void finish(struct db *db, struct job *j)
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 
-/* The lock is held. Once there was nothing to do for a moment the pages that SQLite keeps are given up: the
- * next work may come in a day, and finds them in the system's cache. */
+/* The lock is held. Once there was nothing to do for a moment the statements and pages that SQLite keeps are
+ * given up: the next work may come in a day, and finds them in the system's cache. */
 static void rest(struct db *db, bool *worked)
 {
     struct timespec until;
@@ -134,6 +134,7 @@ static void rest(struct db *db, bool *worked)
         return;
     *worked = false;
     (void)pthread_mutex_unlock(&db->lock);
+    sql_forget(&db->file.sql);
     (void)sqlite3_db_release_memory(db->file.sql.handle);
     (void)pthread_mutex_lock(&db->lock);
 }

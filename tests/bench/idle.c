@@ -15,6 +15,7 @@
 #include "tests/bench/count.h"
 #include "tests/lib/e2e-fixture.h"
 
+#define SETTLE_S     8
 #define WATCH_S      20
 #define TOKEN_THREAD "mef-token\n"
 
@@ -72,7 +73,7 @@ static void *function(const char *name)
 }
 
 /* Each library is started as its manual says, with the one thing open that it is for: a context, the
- * database, a connection to the bus. */
+ * database (in the journal mode of ours), a connection to the bus. */
 static void open_libraries(const char *database, const char *bus)
 {
     int (*curl)(long) = NULL, (*ares)(int) = NULL, (*ssl)(guint64, const void *) = NULL,
@@ -94,7 +95,7 @@ static void open_libraries(const char *database, const char *bus)
     g_assert_true(curl(3) == 0 && ares(0) == 0 && ssl(0, NULL) == 1);
     g_assert_nonnull(provider(context(), "default"));
     g_assert_true(sqlite(database, &db) == 0 &&
-                  query(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) == 0);
+                  query(db, "PRAGMA journal_mode=WAL; CREATE TABLE t (n)", NULL, NULL, NULL) == 0);
     void *c = connection(bus, NULL);
     g_assert_true(c && hello(c, NULL));
 }
@@ -197,8 +198,8 @@ int main(int argc, char **argv)
     e2e_agent_start_ready(&e);
     g_autofree char *registration = e2e_add_mef(&e);
     e2e_wait_idle(&e, registration);
-    /* Reading a property wakes the agent up: nothing is asked while it is watched. */
-    g_usleep(2 * G_USEC_PER_SEC);
+    /* Reading a property wakes the agent up: nothing is asked while it is watched. First it tidies up. */
+    g_usleep(SETTLE_S * G_USEC_PER_SEC);
     struct wakes before = wakes_of(e.agent);
     g_usleep(WATCH_S * G_USEC_PER_SEC);
     struct wakes after = wakes_of(e.agent);
