@@ -189,37 +189,44 @@ static void send_signal(struct bus *b, DBusMessage *m, int r)
     dbus_message_unref(m);
 }
 
-/* Whether the value is another one than was told last. */
-static bool is_news(struct bus_object *o, const struct bus_property *p, uint64_t told)
+/* Whether the value is another one than was told last. Without a scratch, or once one could not be written to
+ * it, everything is. */
+static bool is_news(struct bus_writer *scratch, struct bus_object *o, const struct bus_property *p,
+                    uint64_t told)
 {
-    DBusMessage *scratch = told ? dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL) : NULL;
-    struct bus_writer w;
     uint64_t now = 0;
 
-    if (!scratch)
+    if (!told || !scratch)
         return true;
-    bus_writer_begin(&w, scratch, "a{sv}");
-    bus_write_open(&w);
-    bus_write_property(&w, o, p, &now);
-    bus_write_close(&w);
-    (void)bus_writer_end(&w);
-    dbus_message_unref(scratch);
+    bus_write_property(scratch, o, p, &now);
     return now != told;
 }
 
-/* Those of `first` and the following that are dirty and no news are so no more; whether any are left. */
+/* Those of `first` and the following that are dirty and no news are so no more; whether any are left. The
+ * values are written to one message that nobody gets. */
 static bool sift(struct bus_object *o, const struct bus_interface *f, size_t first)
 {
+    DBusMessage *m = NULL;
+    struct bus_writer w;
     bool any = false;
     size_t bit = first;
 
     for (const struct bus_property *p = f->properties; p && p->name; p++, bit++) {
         if (!dirty_test(o, bit))
             continue;
-        if (is_news(o, p, o->told[bit]))
+        if (!m && o->told[bit] && (m = dbus_message_new(DBUS_MESSAGE_TYPE_SIGNAL))) {
+            bus_writer_begin(&w, m, "a{sv}");
+            bus_write_open(&w);
+        }
+        if (is_news(m ? &w : NULL, o, p, o->told[bit]))
             any = true;
         else
             o->dirty[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+    }
+    if (m) {
+        bus_write_close(&w);
+        (void)bus_writer_end(&w);
+        dbus_message_unref(m);
     }
     return any;
 }
