@@ -400,7 +400,6 @@ static void run_due(struct client *c, enum task task)
 {
     static const enum mef_procedure procs[] = {
         [TASK_REGISTER] = MEF_PROC_REGISTER, [TASK_COMMANDS] = MEF_PROC_POLL, [TASK_RENEW] = MEF_PROC_UPDATE};
-    enum mef_procedure proc = task == TASK_JOB ? c->job.proc : procs[task];
 
     c->error = (struct mef_error){0};
     if (task == TASK_KEYS) {
@@ -417,6 +416,7 @@ static void run_due(struct client *c, enum task task)
         cert_end();
         return;
     }
+    enum mef_procedure proc = task == TASK_JOB ? c->job.proc : procs[task];
     int64_t expires = c->r.expires;
     cert_begin(c->transport.lib);
     enum outcome o = run(c, proc, task != TASK_RENEW && c->job.procedure_done);
