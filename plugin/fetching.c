@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "plugin/anchors.h"
 #include "plugin/base/str.h"
@@ -23,7 +22,7 @@ struct fetching {
     struct fetching_params p;
     pthread_t thread;
     bool joined;
-    struct cancel cancel;
+    struct cancel cancel, over; /* over: fired by the thread when only the telling is left */
     char *name, *uri, *fingerprint;
     struct transport transport;
     struct der_list anchors; /* whom the server may be vouched for by, besides the machine's */
@@ -42,6 +41,7 @@ static void fetching_free(struct fetching *f)
     if (*at)
         *at = f->next;
     cancel_done(&f->cancel);
+    cancel_done(&f->over);
     free(f->name);
     free(f->uri);
     free(f->fingerprint);
@@ -141,6 +141,7 @@ static void *run(void *arg)
     struct fetching *f = arg;
 
     fetch(f);
+    cancel_fire(&f->over);
     (void)post_send(f->e->post, fetched, NULL, f, NULL);
     return NULL;
 }
@@ -187,7 +188,10 @@ int fetching_start(struct engine *e, const struct fetching_params *p, struct mef
         return mef_fail(reterr, MEF_ERROR_FAILED, "out of memory");
     f->e = e;
     f->p = *p;
+    f->over.fd = -1;
     int r = cancel_init(&f->cancel);
+    if (r == 0)
+        r = cancel_init(&f->over);
     if (r == 0)
         r = fill(f, n);
     job_step(e->jobs, p->job, 1, 2, "fetching the certificate");
@@ -217,14 +221,14 @@ void fetchings_stop(struct engine *e)
         cancel_fire(&f->cancel);
 }
 
+/* A join with a deadline of its own (pthread_clockjoin_np) is one that the thread sanitizer does not know. */
 int fetchings_join(struct engine *e, uint64_t deadline)
 {
-    const struct timespec until = {.tv_sec = (time_t)(deadline / 1000000),
-                                   .tv_nsec = (long)(deadline % 1000000) * 1000};
     int r = 0;
 
     for (struct fetching *f = e->fetchings; f; f = f->next) {
-        if (!f->joined && pthread_clockjoin_np(f->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        const struct wait wait = {.cancel = &f->over, .deadline = deadline};
+        if (!f->joined && wait_sleep(&wait) == -ECANCELED && pthread_join(f->thread, NULL) == 0)
             f->joined = true;
         if (!f->joined)
             r = -ETIMEDOUT;
