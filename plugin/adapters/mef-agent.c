@@ -301,9 +301,13 @@ static int run(struct agent *a)
         fail(a, "the event loop failed: %s", strerror(-r));
     a->event = sd_event_unref(a->event);
     r = a->plugin->stop(a->plugin, STOP_USEC);
-    if (r == -ETIMEDOUT)
+    if (r == -ETIMEDOUT) {
+        /* That thread goes on: what libraries do at exit (OpenSSL frees its locks) would pull their state
+         * away under it. */
         say(a, MEFPLUG_LOG_WARNING, "a call into the PKCS#11 module hung and was left behind");
-    else if (r != 0) {
+        _exit(fflush(NULL) == 0 ? a->result : EXIT_FAILED);
+    }
+    if (r != 0) {
         fail(a, "the plugin did not stop cleanly: %s", strerror(r < 0 ? -r : EPROTO));
         return EXIT_FAILED;
     }
