@@ -168,6 +168,19 @@ static GVariant *sample_of(const char *signature)
     return sample(t);
 }
 
+/* The same tuple as calls want it; g_variant_parse() gives a full reference. */
+static GVariant *floating(GVariant *tuple)
+{
+    GVariantBuilder b;
+
+    g_variant_builder_init(&b, g_variant_get_type(tuple));
+    for (gsize i = 0; i < g_variant_n_children(tuple); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(tuple, i);
+        g_variant_builder_add_value(&b, child);
+    }
+    return g_variant_builder_end(&b);
+}
+
 static GVariant *right_args(struct matrix *x, const struct bus_member *m)
 {
     g_autofree char *number = g_strdup_printf("%u", x->job);
@@ -178,9 +191,9 @@ static GVariant *right_args(struct matrix *x, const struct bus_member *m)
             g_auto(GStrv) parts = g_strsplit(reading[i].args, "%job", -1);
             g_autofree char *text = g_strjoinv(number, parts);
             GError *error = NULL;
-            GVariant *v = g_variant_parse(NULL, text, NULL, NULL, &error);
+            g_autoptr(GVariant) v = g_variant_parse(NULL, text, NULL, NULL, &error);
             g_assert_no_error(error);
-            return v;
+            return floating(v);
         }
     if (strcmp(m->name, "CancelJob") == 0)
         return g_variant_new("(u)", x->job);

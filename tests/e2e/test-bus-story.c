@@ -26,13 +26,15 @@ static void job(struct bus_mirror *m, const char *path, const char *interface, c
     bus_mirror_compare(m);
 }
 
+/* Floating, as calls want it; g_variant_parse() gives a full reference. */
 static GVariant *operation(const char *text)
 {
     GError *error = NULL;
-    GVariant *v = g_variant_parse(G_VARIANT_TYPE("(aa{sv}a{sv})"), text, NULL, NULL, &error);
+    g_autoptr(GVariant) v = g_variant_parse(G_VARIANT_TYPE("(aa{sv}a{sv})"), text, NULL, NULL, &error);
 
     g_assert_no_error(error);
-    return v;
+    g_autoptr(GVariant) list = g_variant_get_child_value(v, 0), options = g_variant_get_child_value(v, 1);
+    return g_variant_new("(@aa{sv}@a{sv})", list, options);
 }
 
 /* Links move parents, children and aliases of nodes that nobody has written to. */

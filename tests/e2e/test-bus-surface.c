@@ -418,8 +418,7 @@ static void check_values(struct bus_world *w, GPtrArray *members)
             g_error("%s %s.%s is %s", m->path, m->interface, m->name, text);
         }
         /* Structs are no type that anybody could send. */
-        g_autoptr(GVariant) sent =
-            g_variant_ref_sink(strchr(m->in, '(') ? g_variant_new_string("") : g_variant_ref(v));
+        g_autoptr(GVariant) sent = g_variant_ref_sink(strchr(m->in, '(') ? g_variant_new_string("") : v);
         g_autofree char *error = bus_world_error(w, m->path, DBUS("Properties"), "Set",
                                                  g_variant_new("(ssv)", m->interface, m->name, sent));
         if (strcmp(m->out, "r") == 0)

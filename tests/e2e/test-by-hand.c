@@ -105,11 +105,12 @@ static void import(struct e2e *e, const char *text)
 
 static GVariant *options(const char *key, GVariant *value)
 {
+    g_autoptr(GVariant) ours = g_variant_ref_sink(value);
     GVariantBuilder b;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     if (key)
-        g_variant_builder_add(&b, "{sv}", key, value);
+        g_variant_builder_add(&b, "{sv}", key, ours);
     return g_variant_builder_end(&b);
 }
 
