@@ -522,11 +522,10 @@ static void commit_something(struct bus_world *w)
     static unsigned n;
     g_autofree char *name = g_strdup_printf("log%u", n++);
 
-    g_variant_unref(
-        bus_world_call(w, TREE_PATH, I("Tree"), "Add",
-                       g_variant_new_parsed("('', 'MAFClientRegCfg', %s, {'fqdn': <%s>, "
-                                            "'adminFQDN': <'admin.example.org'>}, @a{sv} {})",
-                                            name, name)));
+    g_variant_unref(bus_world_call(w, TREE_PATH, I("Tree"), "Add",
+                                   g_variant_new_parsed("('', 'MAFClientRegCfg', %s, {'fqdn': <%s>, "
+                                                        "'adminFQDN': <'admin.example.org'>}, @a{sv} {})",
+                                                        name, name)));
 }
 
 /* What systemctl service-log-level and service-log-target do to a service. */
@@ -582,13 +581,13 @@ static void test_log_control(void)
     g_autofree char *after = get_log(&w, "LogLevel");
     g_assert_cmpstr(after, ==, "notice");
     /* And busctl, as a person would. */
-    g_autofree char *address = g_strconcat("--address=", w.e.bus_address, NULL), *out = NULL;
+    g_autofree char *address = g_strconcat("--address=", w.e.bus_address, NULL), *out = NULL,
+                    *busctl = g_find_program_in_path("busctl");
     const char *const argv[] = {"busctl",         address,  "get-property",
                                 "org.mefclient1", LOG_PATH, "org.freedesktop.LogControl1",
                                 "LogLevel",       NULL};
-    if (g_find_program_in_path("busctl") &&
-        g_spawn_sync(NULL, (char **)(guintptr)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL, NULL,
-                     NULL))
+    if (busctl && g_spawn_sync(NULL, (char **)(guintptr)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out,
+                               NULL, NULL, NULL))
         g_assert_cmpstr(out, ==, "s \"notice\"\n");
     bus_world_stop(&w);
 }
