@@ -483,7 +483,13 @@ static int put_key(void *ctx, const char *key_id, const char *owner, const struc
         r = check_name_free(v, &j, reterr);
     if (r == 0)
         r = db_run(v->db, put_row, &j, reterr);
-    return r < 0 ? r : begun(v, token_put_secret(v->token, key_id, key, reterr));
+    if (r < 0)
+        return r;
+    CRASH_POINT(PSK_INTENT);
+    r = token_put_secret(v->token, key_id, key, reterr);
+    if (r == 0)
+        CRASH_POINT(PSK_STORED);
+    return begun(v, r);
 }
 
 static int drop_key(void *ctx, const char *key_id, const char *owner, struct mef_error *reterr)

@@ -139,6 +139,7 @@ static enum outcome settle(struct client *c, const struct mo_snapshot *n, uint32
         return tree_failed(c, r);
     c->error = why;
     if (p->owned) {
+        CRASH_POINT(PSK_TIED);
         c->keys_known = false;
         tell_event(c, EVENT_KEY_STORED, command_pending(c) ? &c->cmd : NULL,
                    "The key '%s' is the one of '%s' now.", p->credential, n->path);

@@ -4,8 +4,9 @@
  * program so that several run side by side and none can spoil another.
  *   crash-matrix --lines    `POINT<TAB>ok|lost|twice|torn<TAB>detail` a line, then `N of M points survived`
  *   crash-matrix --tap      the same as tests
- *   crash-matrix --story POINT:PASS | REQUEST:N | TRACE    one story, for a look at it; LIFE/POINT:PASS and
- *                                                          LIFE/TRACE: the other one (crash-life.c) */
+ *   crash-matrix --story POINT:PASS | REQUEST:N | TRACE    one story, for a look at it; LIFE/POINT:PASS,
+ *                                                          LIFE/TRACE, KEYS/...: the others (crash-life.c,
+ *                                                          crash-keys.c) */
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -21,7 +22,6 @@
 #define KILLS       10u
 #define ANY_REQUEST "REQUEST"
 #define TRACE       "TRACE"
-#define LIFE        "LIFE/"
 
 /* What a point's survival says beyond that nothing is doubled, orphaned or lost. */
 static const struct point {
@@ -34,9 +34,25 @@ static const struct point {
 };
 #define N_POINTS G_N_ELEMENTS(points)
 
-/* Where the second story kills: its own points, and each commit of its tree (deletion, import). */
-static const char *const life_points[] = {"REG_UPDATE_SENT",   "REG_UPDATE_STORED", "DEREGISTER_SENT",
-                                          "DEREGISTER_STORED", "MO_COMMIT_BEFORE",  "MO_COMMIT_AFTER"};
+/* The stories, and where each kills: the first at each point that it passes. */
+enum { MAIN, LIFE, KEYS, STORIES };
+static const struct {
+    const char *prefix;
+    unsigned most; /* passes of one point that are killed */
+    const char *points[12];
+} stories[STORIES] = {
+    [MAIN] = {"", PASSES_MAX, {0}},
+    /* Its own points, and each commit of its tree (deletion, import). */
+    [LIFE] = {"LIFE/",
+              LIFE_MAX,
+              {"REG_UPDATE_SENT", "REG_UPDATE_STORED", "DEREGISTER_SENT", "DEREGISTER_STORED",
+               "MO_COMMIT_BEFORE", "MO_COMMIT_AFTER"}},
+    /* Its own points, registration at a MAF, and the end of what has keys. */
+    [KEYS] = {"KEYS/",
+              PASSES_MAX,
+              {"PSK_INTENT", "PSK_STORED", "PSK_TIED", "REG_CREATE_SAVED", "REG_CREATE_SENT",
+               "REG_CREATE_STORED", "END_TOMBSTONE", "END_DEREGISTERED", "END_CREDENTIALS", "END_DONE"}},
+};
 
 static const struct point ids[] = {
     {"REG_CREATE_STORED", "EE-13/"}, /* the retrieve follows */
@@ -57,7 +73,7 @@ struct job {
 
 struct result {
     enum crash_verdict verdict;
-    unsigned passes, life, survived; /* passes in the one story and in the other */
+    unsigned passes[STORIES], survived;
     GString *detail, *noise;
 };
 
@@ -120,25 +136,28 @@ static void job_free(gpointer data)
 
 /* ---- the matrix --------------------------------------------------------------------------------------- */
 
-static bool in_life(size_t point)
+static bool kills_at(int story, size_t point)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(life_points); i++)
-        if (strcmp(points[point].name, life_points[i]) == 0)
+    const char *const *list = stories[story].points;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(stories[story].points) && list[i]; i++)
+        if (strcmp(points[point].name, list[i]) == 0)
             return true;
-    return false;
+    return story == MAIN;
 }
 
 /* How often a story passes each point. */
-static void count_passes(struct matrix *m, bool life)
+static void count_passes(struct matrix *m, int story)
 {
-    struct job *j = job_new(0, g_strdup(life ? LIFE TRACE : TRACE));
+    struct job *j = job_new(0, g_strconcat(stories[story].prefix, TRACE, NULL));
 
     run_job(j, m);
     g_auto(GStrv) lines = g_strsplit(j->output, "\n", -1);
     for (char **l = lines; *l; l++)
         for (size_t i = 0; i < N_POINTS; i++)
-            if (g_str_has_prefix(*l, "passed\t") && strcmp(*l + strlen("passed\t"), points[i].name) == 0)
-                ++*(life ? &m->result[i].life : &m->result[i].passes);
+            if (g_str_has_prefix(*l, "passed\t") && strcmp(*l + strlen("passed\t"), points[i].name) == 0 &&
+                kills_at(story, i))
+                m->result[i].passes[story]++;
     if (j->status != 0 || !strstr(j->output, "ok\t\n")) {
         fprintf(stderr, "%s%s", j->noise, j->output);
         g_printerr("crash-matrix: the story goes wrong even when nobody is killed\n");
@@ -177,16 +196,18 @@ static void run_matrix(struct matrix *m)
         m->result[i].detail = g_string_new(NULL);
         m->result[i].noise = g_string_new(NULL);
     }
-    count_passes(m, false);
-    count_passes(m, true);
-    m->result[N_POINTS - 1].passes = KILLS;
-    for (size_t i = 0; i < N_POINTS; i++) {
-        unsigned most = i == N_POINTS - 1 ? KILLS : PASSES_MAX;
-        for (unsigned k = 1; k <= MIN(m->result[i].passes, most); k++)
-            g_ptr_array_add(m->jobs, job_new(i, g_strdup_printf("%s:%u", points[i].name, k)));
-        for (unsigned k = 1; in_life(i) && k <= MIN(m->result[i].life, LIFE_MAX); k++)
-            g_ptr_array_add(m->jobs, job_new(i, g_strdup_printf(LIFE "%s:%u", points[i].name, k)));
-    }
+    for (int k = 0; k < STORIES; k++)
+        count_passes(m, k);
+    m->result[N_POINTS - 1].passes[MAIN] = KILLS;
+    for (size_t i = 0; i < N_POINTS; i++)
+        for (int k = 0; k < STORIES; k++) {
+            unsigned most = i == N_POINTS - 1 ? KILLS : stories[k].most;
+            /* The first registration of the third story is told in the first one. */
+            unsigned first = k == KEYS && g_str_has_prefix(points[i].name, "REG_") ? 2 : 1;
+            for (unsigned n = first; n <= MIN(m->result[i].passes[k], most); n++)
+                g_ptr_array_add(m->jobs,
+                                job_new(i, g_strdup_printf("%s%s:%u", stories[k].prefix, points[i].name, n)));
+        }
     GThreadPool *pool = g_thread_pool_new(run_job, m, (int)CLAMP(g_get_num_processors(), 2, 8), FALSE, NULL);
     for (guint i = 0; i < m->jobs->len; i++)
         g_thread_pool_push(pool, m->jobs->pdata[i], NULL);
@@ -195,12 +216,14 @@ static void run_matrix(struct matrix *m)
         judge(m, m->jobs->pdata[i]);
     for (size_t i = 0; i < N_POINTS; i++) {
         struct result *r = &m->result[i];
-        if (r->passes == 0 && (r->life == 0 || !in_life(i))) {
+        unsigned passes = 0;
+        for (int k = 0; k < STORIES; k++)
+            passes += r->passes[k];
+        if (passes == 0) {
             r->verdict = VERDICT_LOST;
             g_string_append(r->detail, "the story never comes here");
         } else if (r->verdict == VERDICT_OK) {
-            g_string_append_printf(r->detail, "killed %u times, passed %u times", r->survived,
-                                   r->passes + (in_life(i) ? r->life : 0));
+            g_string_append_printf(r->detail, "killed %u times, passed %u times", r->survived, passes);
         }
     }
 }
@@ -255,8 +278,10 @@ static int test_matrix(const struct matrix *m, int argc, char **argv)
 
 static int tell_story(const char *text)
 {
-    bool life = g_str_has_prefix(text, LIFE);
-    text += life ? strlen(LIFE) : 0;
+    int story = STORIES - 1;
+    while (!g_str_has_prefix(text, stories[story].prefix))
+        story--;
+    text += strlen(stories[story].prefix);
     g_auto(GStrv) word = g_strsplit(text, ":", 2);
     unsigned n = word[1] ? (unsigned)g_ascii_strtoull(word[1], NULL, 10) : 1;
     struct crash_wish wish = {.trace = strcmp(text, TRACE) == 0};
@@ -266,7 +291,8 @@ static int tell_story(const char *text)
         wish.request = n;
     else if (!wish.trace)
         wish = (struct crash_wish){.point = word[0], .pass = n};
-    wish.life = life;
+    wish.life = story == LIFE;
+    wish.keys = story == KEYS;
     crash_story(&wish);
     return 0;
 }

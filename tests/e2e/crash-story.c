@@ -520,8 +520,11 @@ void crash_story(const struct crash_wish *wish)
                       .told = g_ptr_array_new_with_free_func(g_free),
                       .detail = g_string_new(NULL)};
 
-    e2e_up(&s.e, wish->life ? LIFE_SCENARIO : SCENARIO);
-    e2e_configure(&s.e, "[mef]\nbackoff-min=1\nbackoff-max=2\n");
+    e2e_up(&s.e, wish->life ? LIFE_SCENARIO : wish->keys ? KEYS_SCENARIO : SCENARIO);
+    if (wish->keys)
+        keys_up(&s);
+    else
+        e2e_configure(&s.e, "[mef]\nbackoff-min=1\nbackoff-max=2\n");
     if (wish->point)
         g_ptr_array_add(s.e.agent_env, g_strdup_printf("MEFCLIENT_CRASH_AT=%s:%u", wish->point, wish->pass));
     if (wish->trace)
@@ -529,6 +532,8 @@ void crash_story(const struct crash_wish *wish)
     e2e_agent_start_ready(&s.e);
     if (wish->life)
         life_tell(&s);
+    else if (wish->keys)
+        keys_tell(&s);
     else
         tell(&s);
     if (s.killer)
@@ -541,6 +546,8 @@ void crash_story(const struct crash_wish *wish)
         story_judge(&s, VERDICT_LOST, "the agent did not end in order");
     if (wish->trace)
         print_passes(&s);
+    if (wish->keys)
+        keys_down(&s);
     e2e_down(&s.e);
     printf("%s\t%s\n", words[s.verdict], s.detail->str);
     g_ptr_array_unref(s.seen);

@@ -21,6 +21,7 @@ struct crash_wish {
     unsigned pass;     /* which pass of it kills, from 1 */
     unsigned request;  /* or, not 0: SIGKILL some moment after so many requests at the MEF */
     bool life;         /* the other story: crash-life.c */
+    bool keys;         /* the third one: crash-keys.c */
     bool trace;        /* or: nobody dies, and each pass of a point is printed as `passed<TAB>NAME` */
 };
 
@@ -59,3 +60,9 @@ size_t story_live_at_mef(struct story *s);
 
 #define LIFE_SCENARIO "{\"commands\":[],\"retryDuration\":\"PT10M\"}"
 void life_tell(struct story *s);
+
+#define KEYS_SCENARIO "{\"commands\":[],\"retryDuration\":\"PT10M\"}"
+/* Before the agent starts, and after it has ended. */
+void keys_up(struct story *s);
+void keys_tell(struct story *s);
+void keys_down(struct story *s);

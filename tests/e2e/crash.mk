@@ -3,7 +3,8 @@
 # one, with the same compiler and options, in sub/crash, and keeps it.
 if CRASH_POINTS
 noinst_PROGRAMS += tests/e2e/crash-matrix
-tests_e2e_crash_matrix_SOURCES = tests/e2e/crash-matrix.c tests/e2e/crash-story.c tests/e2e/crash-life.c tests/e2e/crash-story.h
+tests_e2e_crash_matrix_SOURCES = tests/e2e/crash-matrix.c tests/e2e/crash-story.c tests/e2e/crash-life.c tests/e2e/crash-keys.c \
+	tests/e2e/crash-story.h
 tests_e2e_crash_matrix_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_e2e_crash_matrix_LDADD = $(E2E_LDADD)
 
