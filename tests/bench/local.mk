@@ -5,6 +5,5 @@ include tests/bench/net.mk
 include tests/bench/bus.mk
 # Built by `check` too, so that they keep building.
 EXTRA_PROGRAMS += $(BENCH_TARGETS)
-check-programs: $(BENCH_TARGETS)
 bench: $(BENCH_TARGETS) mef-agent plugin/mefclient.la mefctl tests/sim/mef-sim tests/lib/token-tool
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(top_srcdir)/tests/bench/run $(BENCH_TARGETS)

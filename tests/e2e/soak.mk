@@ -18,7 +18,6 @@ tests_e2e_soak_CFLAGS = $(TEST_CFLAGS)
 tests_e2e_soak_LDADD = libtestsoak.la $(E2E_LDADD) $(SQLITE_LIBS)
 soak: tests/e2e/soak tests/dm/dm-client tests/token/shim-module.la $(e2e_parts)
 	@$(AM_TESTS_ENVIRONMENT) MEF_TEST_TIMEOUT=36000 $(SHELL) $(top_srcdir)/tests/lib/run-test tests/e2e/soak
-.PHONY: soak
 
 # Two registrations, a bus storm and a token that comes and goes.
 check_PROGRAMS += tests/e2e/test-storm

@@ -13,5 +13,4 @@ endif
 # Ten minutes of CPU for each of them, which is hours: not a test of every day.
 fuzz-long:
 	@$(SHELL) $(top_srcdir)/tests/fuzz/long '$(abs_top_srcdir)' '$(abs_top_builddir)/sub/fuzz' $(FUZZ_TARGETS)
-.PHONY: fuzz-long
 EXTRA_DIST += tests/fuzz/long
