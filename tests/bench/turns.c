@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,4 +97,18 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max, const struc
     n = real(fd, events, max, timeout, mask);
     turn_begins();
     return n;
+}
+
+/* The host waits for the plugin's descriptor and its own at once. */
+EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    static int (*real)(struct pollfd *, nfds_t, int);
+    int ready;
+
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "poll");
+    turn_ends();
+    ready = real(fds, n, timeout);
+    turn_begins();
+    return ready;
 }
