@@ -57,7 +57,7 @@ static void turn_ends(void)
     uint64_t took = now() - since, waited;
     unsigned long longest = atomic_load(&turns->longest_ns);
 
-    if (!since)
+    if (!since || gettid() != getpid()) /* the workers wait in poll(2), too */
         return;
     atomic_fetch_add(&turns->turns, 1);
     waited = in_queue() - queued;
