@@ -60,7 +60,8 @@ void bus_world_start(struct bus_world *w, const char *config)
     /* The socket lies in private directories; every uid must get as far as the service. */
     g_autofree char *parent = g_path_get_dirname(w->e.dir);
     g_assert_cmpint(g_chmod(w->e.dir, 0711), ==, 0);
-    g_assert_cmpint(g_chmod(parent, 0711), ==, 0);
+    if (strstr(parent, "mefclient-test.")) /* of tests/lib/run-test, and not the machine's own */
+        g_assert_cmpint(g_chmod(parent, 0711), ==, 0);
     g_assert_cmpint(g_chmod(w->e.bus_path, 0777), ==, 0);
     g_autofree char *all = g_strconcat("[mef]\ncommand-classes=cert-prov mo-node\n", config, NULL);
     e2e_configure(&w->e, all);

@@ -508,7 +508,8 @@ static void test_nobody(void)
     up(&d, NULL);
     g_autofree char *parent = g_path_get_dirname(d.e.dir);
     g_assert_cmpint(g_chmod(d.e.dir, 0711), ==, 0);
-    g_assert_cmpint(g_chmod(parent, 0711), ==, 0);
+    if (strstr(parent, "mefclient-test.")) /* of tests/lib/run-test, and not the machine's own */
+        g_assert_cmpint(g_chmod(parent, 0711), ==, 0);
     g_assert_cmpint(g_chmod(d.e.bus_path, 0777), ==, 0);
     client_start(&d, LWM2M, TRUE);
     go(&d);

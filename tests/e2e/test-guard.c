@@ -75,7 +75,8 @@ static void test_nobody(void)
     /* The socket lies in private directories; nobody must get as far as the service itself. */
     g_autofree char *parent = g_path_get_dirname(e.dir);
     g_assert_cmpint(g_chmod(e.dir, 0711), ==, 0);
-    g_assert_cmpint(g_chmod(parent, 0711), ==, 0);
+    if (strstr(parent, "mefclient-test.")) /* of tests/lib/run-test, and not the machine's own */
+        g_assert_cmpint(g_chmod(parent, 0711), ==, 0);
     g_assert_cmpint(g_chmod(e.bus_path, 0777), ==, 0);
     e2e_agent_start_ready(&e);
     g_autofree char *reg = e2e_add_mef(&e);

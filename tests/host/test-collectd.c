@@ -520,7 +520,8 @@ static void test_unprivileged(void)
     dir = g_dir_make_tmp("nobody.XXXXXX", &error);
     g_assert_no_error(error);
     g_assert_cmpint(chown(dir, NOBODY, NOBODY), ==, 0);
-    g_assert_cmpint(chmod(tmp, 0711), ==, 0);
+    if (strstr(tmp, "mefclient-test.")) /* of tests/lib/run-test, and not the machine's own */
+        g_assert_cmpint(chmod(tmp, 0711), ==, 0);
     g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "TMPDIR", dir, TRUE);
     env = g_environ_setenv(env, "HOME", dir, TRUE);
     env = g_environ_setenv(env, "XDG_RUNTIME_DIR", dir, TRUE);
