@@ -28,6 +28,14 @@ struct row_job {
     enum vault_row_state *states;
 };
 
+/* The key of the row: ?1 to ?3 of every statement here that is about one. */
+static void bind_row(struct stmt *s, uint32_t kind, const uint8_t *id, size_t id_len, const char *owner)
+{
+    stmt_int(s, 1, (int64_t)kind);
+    stmt_blob(s, 2, id, id_len);
+    stmt_text(s, 3, owner);
+}
+
 static int put_row(struct sql *sql, void *ctx, struct mef_error *reterr)
 {
     struct row_job *j = ctx;
@@ -40,9 +48,7 @@ static int put_row(struct sql *sql, void *ctx, struct mef_error *reterr)
                          reterr);
     if (r < 0)
         return r;
-    stmt_int(&s, 1, j->kind);
-    stmt_blob(&s, 2, j->id, j->id_len);
-    stmt_text(&s, 3, j->owner);
+    bind_row(&s, j->kind, j->id, j->id_len, j->owner);
     stmt_text(&s, 4, j->label ? j->label : "");
     stmt_int(&s, 5, j->state);
     /* A CA certificate that is in use does not become an intent because a command brings it again: if that
@@ -62,9 +68,7 @@ static int drop_row(struct sql *sql, void *ctx, struct mef_error *reterr)
 
     if (r < 0)
         return r;
-    stmt_int(&s, 1, j->kind);
-    stmt_blob(&s, 2, j->id, j->id_len);
-    stmt_text(&s, 3, j->owner);
+    bind_row(&s, j->kind, j->id, j->id_len, j->owner);
     return stmt_run(&s, reterr);
 }
 
@@ -77,9 +81,7 @@ static int label_of_row(struct sql *sql, struct row_job *j, struct mef_error *re
 
     if (r < 0)
         return r;
-    stmt_int(&s, 1, j->kind);
-    stmt_blob(&s, 2, j->id, j->id_len);
-    stmt_text(&s, 3, j->owner);
+    bind_row(&s, j->kind, j->id, j->id_len, j->owner);
     r = stmt_step(&s, reterr);
     if (r != 1)
         return r;
@@ -105,9 +107,7 @@ static int leave_row(struct sql *sql, void *ctx, struct mef_error *reterr)
                      reterr);
     if (r < 0)
         return r;
-    stmt_int(&s, 1, j->kind);
-    stmt_blob(&s, 2, j->id, j->id_len);
-    stmt_text(&s, 3, j->owner);
+    bind_row(&s, j->kind, j->id, j->id_len, j->owner);
     stmt_int(&s, 4, LEAVING);
     stmt_text(&s, 5, j->label_of_row ? j->label_of_row : "");
     stmt_int(&s, 6, VAULT_PAIR);
@@ -445,9 +445,7 @@ static int ours_work(struct sql *sql, void *ctx, struct mef_error *reterr)
 
     if (r < 0)
         return r;
-    stmt_int(&s, 1, j->kind);
-    stmt_blob(&s, 2, j->id, j->id_len);
-    stmt_text(&s, 3, j->owner);
+    bind_row(&s, j->kind, j->id, j->id_len, j->owner);
     stmt_text(&s, 4, VAULT_PROFILE_PREFIX);
     r = stmt_step(&s, reterr);
     j->ours = r == 1;
@@ -593,9 +591,7 @@ static int open_work(struct sql *sql, void *ctx, struct mef_error *reterr)
             &s, sql, "SELECT 1 FROM token_object WHERE kind=?1 AND id=?2 AND owner=?3 AND state=?4", reterr);
     if (r < 0 || j->open)
         return r < 0 ? r : 0;
-    stmt_int(&s, 1, (int64_t)j->row->kind);
-    stmt_blob(&s, 2, j->row->id, j->row->id_len);
-    stmt_text(&s, 3, j->row->owner);
+    bind_row(&s, j->row->kind, j->row->id, j->row->id_len, j->row->owner);
     stmt_int(&s, 4, j->state);
     r = stmt_step(&s, reterr);
     j->open = r == 0;

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The figures of bus, token, tree and rest.
-BENCH_COUNT = tests/bench/count.c tests/bench/count.h
 
 BENCH_TARGETS += tests/bench/tree
 tests_bench_tree_SOURCES = tests/bench/tree.c tests/unit/mo-env.c tests/unit/mo-env.h $(BENCH_COUNT)

@@ -2,7 +2,6 @@
 #include "tests/bench/count.h"
 
 #include <glib/gstdio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if __has_include(<valgrind/callgrind.h>)
@@ -14,19 +13,11 @@
 #define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
 #endif
 
+#include "tests/bench/figure.h"
+
 #define INSIDE "MEF_BENCH_INSIDE"
 
 static GHashTable *sections; /* name -> double */
-
-const char *count_tool(void)
-{
-    static char *path;
-
-    if (!path && !(path = g_find_program_in_path("valgrind")))
-        g_printerr("bench: instructions are counted with valgrind, which is missing: install the package "
-                   "valgrind\n");
-    return path;
-}
 
 gboolean count_inside(void)
 {
@@ -99,24 +90,4 @@ double count_of(const char *name)
     if (!n || *n <= 0)
         g_error("nothing was counted as '%s'", name);
     return *n;
-}
-
-static void line(const char *name, double ours, double reference, double ratio, double limit, gboolean ok)
-{
-    g_print("%s\t%.0f\t%.0f\t%.2f\t%.2f\t%s\n", name, ours, reference, ratio, limit, ok ? "ok" : "over");
-}
-
-void at_most(const char *name, double ours, double reference, double limit)
-{
-    line(name, ours, reference, ours / reference, limit, ours <= reference * limit);
-}
-
-void at_least(const char *name, double ours, double reference, double limit)
-{
-    line(name, ours, reference, ours / reference, limit, ours >= reference * limit);
-}
-
-void exactly(const char *name, double ours, double reference)
-{
-    line(name, ours, reference, reference > 0 ? ours / reference : ours, 1, ours == reference);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "tests/bench/count.h"
+#include "tests/bench/figure.h"
 
 char **counted_words(const char *out)
 {

@@ -11,13 +11,25 @@
 
 #include "tests/bench/figure.h"
 
-void figure(const char *name, double ours, double reference, double limit)
+static void line(const char *name, double ours, double reference, double ratio, double limit, gboolean ok)
 {
-    double ratio = ours / reference;
-
-    printf("%s\t%.0f\t%.0f\t%.2f\t%.2f\t%s\n", name, ours, reference, ratio, limit,
-           ratio <= limit ? "ok" : "over");
+    printf("%s\t%.0f\t%.0f\t%.2f\t%.2f\t%s\n", name, ours, reference, ratio, limit, ok ? "ok" : "over");
     fflush(stdout);
+}
+
+void at_most(const char *name, double ours, double reference, double limit)
+{
+    line(name, ours, reference, ours / reference, limit, ours <= reference * limit);
+}
+
+void at_least(const char *name, double ours, double reference, double limit)
+{
+    line(name, ours, reference, ours / reference, limit, ours >= reference * limit);
+}
+
+void exactly(const char *name, double ours, double reference)
+{
+    line(name, ours, reference, reference > 0 ? ours / reference : ours, 1, ours == reference);
 }
 
 void note(const char *format, ...)
@@ -31,13 +43,14 @@ void note(const char *format, ...)
     fflush(stdout);
 }
 
-gboolean can_count(void)
+const char *count_tool(void)
 {
-    g_autofree char *tool = g_find_program_in_path("valgrind");
+    static char *path;
 
-    if (!tool)
-        note("SKIP: valgrind is not installed, so no instructions can be counted");
-    return tool != NULL;
+    if (!path && !(path = g_find_program_in_path("valgrind")))
+        g_printerr("bench: instructions are counted with valgrind, which is missing: install the package "
+                   "valgrind\n");
+    return path;
 }
 
 /* "summary: N" is the line of the whole run. */

@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "tests/bench/count.h"
+#include "tests/bench/figure.h"
 #include "tests/bench/counted.h"
 #include "tests/bench/getter.h"
 #include "tests/lib/e2e-fixture.h"
@@ -62,7 +62,7 @@ static void warm_and_count(DBusConnection *c, const char *name, GPid pid)
     counted_off(pid);
 }
 
-static void instructions(const char *self)
+static void count_get(const char *self)
 {
     struct e2e e;
     e2e_up(&e, NULL);
@@ -89,19 +89,6 @@ static void instructions(const char *self)
 }
 
 /* ---- calls per second ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, by_value);
-    return values[ROUNDS / 2];
-}
 
 /* Caller, bus and service of a call run one after the other, so one processor does for all three; on several,
  * the time is that of the scheduler, which moves them about, and differs by a half from run to run. Children
@@ -141,8 +128,8 @@ static void calls_per_second(const char *self)
     dbus_connection_unref(c);
     end(bare);
     (void)e2e_agent_stop(&e, NULL);
-    double reference = 1e6 * ROUND / median(bare_each);
-    at_least("Properties.Get, calls per second", reference * median(ratio), reference, 0.92);
+    double reference = 1e6 * ROUND / median(bare_each, ROUNDS);
+    at_least("Properties.Get, calls per second", reference * median(ratio, ROUNDS), reference, 0.92);
     e2e_down(&e);
     g_assert_cmpint(sched_setaffinity(0, sizeof before, &before), ==, 0);
 }
@@ -211,7 +198,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const char *self);
-    } parts[] = {{"instructions", instructions}, {"calls", calls_per_second}, {"managed", managed_objects}};
+    } parts[] = {{"instructions", count_get}, {"calls", calls_per_second}, {"managed", managed_objects}};
     if (!count_tool())
         return 1;
     for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) /* a word picks one */

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/bench/count.h"
+#include "tests/bench/figure.h"
 #include "tests/lib/e2e-fixture.h"
 
 #define SETTLE_S     8

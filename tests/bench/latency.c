@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/bench/count.h"
+#include "tests/bench/figure.h"
 #include "tests/bench/getter.h"
 #include "tests/lib/e2e-fixture.h"
 
@@ -66,13 +66,6 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 /* The 99th percentile of the calls, in microseconds, as long as `busy` enrols; NULL: nobody does, and there
  * are as many calls as the last time. */
 static double round_of(DBusConnection *c, struct side *busy)
@@ -92,12 +85,6 @@ static double round_of(DBusConnection *c, struct side *busy)
         e2e_wait_idle(&busy->e, busy->registration);
     qsort(each, n, sizeof *each, by_time);
     return (double)each[n * 99 / 100];
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, by_value);
-    return values[ROUNDS / 2];
 }
 
 int main(void)
@@ -121,11 +108,11 @@ int main(void)
     dbus_connection_unref(c);
     down(&other);
     down(&ours);
-    at_most("Properties.Get, 99th percentile while it enrols : idle (us)", median(enrolling), median(resting),
+    at_most("Properties.Get, 99th percentile while it enrols : idle (us)", median(enrolling, ROUNDS), median(resting, ROUNDS),
             LIMIT);
     g_print(
         "# Properties.Get: `idle` is while another agent does the same enrolments; with nothing else to do "
         "the 99th percentile is %.0f us\n",
-        median(alone));
+        median(alone, ROUNDS));
     return 0;
 }

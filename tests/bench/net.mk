@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The figures of command round trip and enrolment.
 BENCH_NET_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) $(SQLITE_CFLAGS) $(CURL_CFLAGS)
-BENCH_FIGURE = tests/bench/figure.c tests/bench/figure.h
 
 BENCH_TARGETS += tests/bench/command
 tests_bench_command_SOURCES = tests/bench/command.c tests/bench/command.h tests/bench/command-ours.c \

@@ -12,6 +12,7 @@
 
 #include "pkcs11/token.h"
 #include "tests/bench/count.h"
+#include "tests/bench/figure.h"
 #include "tests/lib/e2e-fixture.h"
 #include "tests/token/shim.h"
 

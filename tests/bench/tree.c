@@ -5,6 +5,7 @@
 
 #include "plugin/mo/internal.h"
 #include "tests/bench/count.h"
+#include "tests/bench/figure.h"
 #include "tests/unit/mo-env.h"
 
 #define SMALL    100

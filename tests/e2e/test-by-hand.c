@@ -388,18 +388,6 @@ struct web {
     struct peer_spec spec;
 };
 
-static char *pem_of(X509 *x)
-{
-    BIO *b = BIO_new(BIO_s_mem());
-    char *data;
-
-    g_assert_cmpint(PEM_write_bio_X509(b, x), ==, 1);
-    long n = BIO_get_mem_data(b, &data);
-    char *text = g_strndup(data, (gsize)n);
-    BIO_free(b);
-    return text;
-}
-
 static void web_up(struct web *w)
 {
     static const struct pki_spec root = {.cn = "Application root", .ca = true},
@@ -417,8 +405,8 @@ static void web_up(struct web *w)
     g_assert_true(EVP_Digest(der.data, der.len, sum, NULL, EVP_sha256(), NULL));
     free(der.data);
     fingerprint_format_ni(sum, w->fingerprint);
-    w->ca_pem = pem_of(w->ca);
-    g_autofree char *pem = pem_of(w->anchor);
+    w->ca_pem = pki_pem_of(w->ca);
+    g_autofree char *pem = pki_pem_of(w->anchor);
     w->answer = g_strdup_printf("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(pem), pem);
     w->spec = (struct peer_spec){.chain = &w->chain, .key = &w->pkcs8, .answer = w->answer};
 }

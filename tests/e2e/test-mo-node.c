@@ -476,18 +476,6 @@ static void test_key_refused(void)
     stop(&m);
 }
 
-static char *pem_of(X509 *x)
-{
-    BIO *b = BIO_new(BIO_s_mem());
-    char *data;
-
-    g_assert_cmpint(PEM_write_bio_X509(b, x), ==, 1);
-    long n = BIO_get_mem_data(b, &data);
-    char *text = g_strndup(data, (gsize)n);
-    BIO_free(b);
-    return text;
-}
-
 /* One more trust anchor for the registration's profile. */
 static void trust(struct mo *m, const char *pem)
 {
@@ -525,7 +513,7 @@ static void test_anchor(void)
     struct der_list chain = {0};
     struct der pkcs8 = pki_key_der(server_key), der = pki_der_of(anchor);
     uint8_t sum[32];
-    g_autofree char *pem = pem_of(anchor), *web_pem = pem_of(web_ca);
+    g_autofree char *pem = pki_pem_of(anchor), *web_pem = pki_pem_of(web_ca);
     char fingerprint[FINGERPRINT_NI_LEN];
 
     g_assert_true(EVP_Digest(der.data, der.len, sum, NULL, EVP_sha256(), NULL));

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509v3.h>
 
@@ -82,6 +83,18 @@ void pki_der(X509 *cert, struct der_list *to)
 
     g_assert_cmpint(der_list_add(to, der.data, der.len), ==, 0);
     free(der.data);
+}
+
+char *pki_pem_of(X509 *cert)
+{
+    BIO *b = BIO_new(BIO_s_mem());
+    char *data;
+
+    g_assert_cmpint(PEM_write_bio_X509(b, cert), ==, 1);
+    long n = BIO_get_mem_data(b, &data);
+    char *text = g_strndup(data, (gsize)n);
+    BIO_free(b);
+    return text;
 }
 
 struct der pki_key_der(EVP_PKEY *key)

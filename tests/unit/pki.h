@@ -25,6 +25,7 @@ EVP_PKEY *pki_key(const char *group); /* NULL = prime256v1 */
 X509 *pki_issue(const struct pki_spec *spec, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key);
 void pki_der(X509 *cert, struct der_list *to);     /* appends */
 struct der pki_der_of(X509 *cert);                 /* the caller frees .data */
+char *pki_pem_of(X509 *cert);                      /* g_free */
 struct der pki_key_der(EVP_PKEY *key);             /* PKCS#8 */
 struct der pki_certs_only(X509 **certs, size_t n); /* PKCS#7 */
 

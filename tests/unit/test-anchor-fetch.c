@@ -16,18 +16,6 @@ struct fetch {
     char fingerprint[FINGERPRINT_NI_LEN];
 };
 
-static char *pem_of(X509 *x)
-{
-    BIO *b = BIO_new(BIO_s_mem());
-    char *data;
-
-    g_assert_cmpint(PEM_write_bio_X509(b, x), ==, 1);
-    long n = BIO_get_mem_data(b, &data);
-    char *text = g_strndup(data, (gsize)n);
-    BIO_free(b);
-    return text;
-}
-
 static void start(struct fetch *f, const char *san, int64_t from, int64_t until)
 {
     const struct pki_spec server = {.cn = "pki", .san = san, .from = from, .until = until};
@@ -43,7 +31,7 @@ static void start(struct fetch *f, const char *san, int64_t from, int64_t until)
     g_assert_true(EVP_Digest(der.data, der.len, sum, NULL, EVP_sha256(), NULL));
     fingerprint_format_ni(sum, f->fingerprint);
     free(der.data);
-    f->pem = pem_of(f->anchor);
+    f->pem = pki_pem_of(f->anchor);
 }
 
 static void stop(struct fetch *f)
@@ -111,7 +99,7 @@ static void test_wrong_content(void)
     struct der got = {0};
 
     start(&f, "DNS:" FQDN, 0, 0);
-    g_autofree char *two = g_strconcat(f.pem, f.pem, NULL), *other = pem_of(f.w.ca);
+    g_autofree char *two = g_strconcat(f.pem, f.pem, NULL), *other = pki_pem_of(f.w.ca);
     g_autofree char *large = g_strnfill(64 * 1024 + 1, '\n'), *padded = g_strconcat(f.pem, large, NULL);
     g_autofree char *key =
         g_strconcat(f.pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", NULL);
