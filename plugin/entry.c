@@ -9,7 +9,9 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "plugin/base/cancel.h"
 #include "plugin/base/str.h"
@@ -24,6 +26,7 @@ struct plugin {
     struct engine_host host;
     struct engine *engine;
     pid_t pid;
+    volatile bool *here; /* a page that a child finds empty; NULL: the kernel has no such pages */
     bool started, stopped, abandoned;
     bool threaded;
     pthread_t thread;
@@ -47,10 +50,30 @@ static struct plugin *self(const struct mefplug *m)
     return (struct plugin *)(uintptr_t)m;
 }
 
+static size_t page(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Without it each dispatch, which is each call on the bus, would ask the kernel who it is. */
+static volatile bool *here_new(void)
+{
+    bool *here = mmap(NULL, page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (here == MAP_FAILED)
+        return NULL;
+    if (madvise(here, page(), MADV_WIPEONFORK) < 0) {
+        (void)munmap(here, page());
+        return NULL;
+    }
+    *here = true;
+    return here;
+}
+
 /* In a child of the process that made the object nothing works (style-anchors.md E3). */
 static bool foreign(const struct plugin *p)
 {
-    return p->pid != getpid();
+    return p->here ? !*p->here : p->pid != getpid();
 }
 
 static void *run(void *arg)
@@ -200,6 +223,14 @@ static void host_free(struct engine_host *h)
     strv_free(h->options);
 }
 
+static void plugin_free(struct plugin *p)
+{
+    host_free(&p->host);
+    if (p->here)
+        (void)munmap((void *)(uintptr_t)p->here, page());
+    free(p);
+}
+
 static void plugin_destroy(struct mefplug *m)
 {
     struct plugin *p = self(m);
@@ -209,8 +240,7 @@ static void plugin_destroy(struct mefplug *m)
     (void)plugin_stop(m, 0);
     if (p->abandoned)
         return;
-    host_free(&p->host);
-    free(p);
+    plugin_free(p);
 }
 
 static const struct mefplug_info *plugin_describe(const struct mefplug *m)
@@ -299,10 +329,10 @@ __attribute__((visibility("default"))) int mefplug_entry_v1(const struct mefplug
     if (!p)
         return -ENOMEM;
     p->pid = getpid();
+    p->here = here_new();
     p->threaded = !(host->flags & MEFPLUG_HAS_LOOP);
     if (host_copy(host, &p->host) < 0) {
-        host_free(&p->host);
-        free(p);
+        plugin_free(p);
         return -ENOMEM;
     }
     p->table = (struct mefplug){
