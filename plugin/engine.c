@@ -626,7 +626,7 @@ int engine_new(const struct engine_host *host, struct engine **ret)
     e->host = host;
     e->wake_fd = -1;
     (void)pthread_mutex_init(&e->call_lock, NULL);
-    events_init(&e->events, NULL, NULL);
+    events_init(&e->events);
     e->sink = events_sink(&e->events);
     *ret = e;
     return 0;

@@ -117,18 +117,14 @@ static void emit(void *ctx, const struct event *e)
         target = access(JOURNAL_SOCKET, F_OK) == 0 ? LOG_TARGET_JOURNAL : LOG_TARGET_CONSOLE;
     if (target == LOG_TARGET_JOURNAL)
         to_journal(e);
-    else if (!ev->host_log)
+    else
         to_console(e);
-    if (ev->host_log)
-        ev->host_log(ev->host_ctx, event_level(e->id), e->message);
 }
 
-void events_init(struct events *ev, void (*host_log)(void *, int, const char *), void *host_ctx)
+void events_init(struct events *ev)
 {
     atomic_init(&ev->level, LOG_INFO);
     atomic_init(&ev->target, LOG_TARGET_AUTO);
-    ev->host_log = host_log;
-    ev->host_ctx = host_ctx;
 }
 
 struct event_sink events_sink(struct events *ev)

@@ -11,12 +11,9 @@
 struct events {
     atomic_uint level;  /* syslog level; more talkative ones are dropped */
     atomic_uint target; /* enum log_target */
-    /* The host's own log, may be NULL; called beside the journal. */
-    void (*host_log)(void *ctx, int level, const char *message);
-    void *host_ctx;
 };
 
-void events_init(struct events *ev, void (*host_log)(void *, int, const char *), void *host_ctx);
+void events_init(struct events *ev);
 struct event_sink events_sink(struct events *ev);
 const char *event_name(enum event_id id);       /* "COMMAND_RECEIVED" */
 const char *event_message_id(enum event_id id); /* 32 hex digits */

@@ -351,6 +351,8 @@ static void open_first(struct token_thread *t)
 
     if (r == 0)
         r = vault_reconcile(t->p.vault, VAULT_START, &why);
+    if (r < 0 && why.word == MEF_ERROR_CANCELLED)
+        return; /* the stop has overtaken it: nothing is known of the token */
     if (r < 0)
         event_emit(&t->p.vault->sink,
                    &(struct event){.id = EVENT_TOKEN_FAILED, .error = mef_error_name(why.word)}, "%s",

@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
+#include <glib/gstdio.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -277,20 +279,46 @@ static void one_round(uint32_t flags)
     host_down(&h);
 }
 
+/* What the plugin writes to the console goes to the file until told_end(). */
+static int told_begin(const char *file)
+{
+    int to = g_open(file, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600), before = dup(STDERR_FILENO);
+
+    g_assert_cmpint(before, >=, 0);
+    g_assert_cmpint(dup2(to, STDERR_FILENO), ==, STDERR_FILENO);
+    close(to);
+    return before;
+}
+
+static char *told_end(const char *file, int before)
+{
+    g_autoptr(GError) error = NULL;
+    char *text = NULL;
+
+    g_assert_cmpint(dup2(before, STDERR_FILENO), ==, STDERR_FILENO);
+    close(before);
+    g_file_get_contents(file, &text, NULL, &error);
+    g_assert_no_error(error);
+    return text;
+}
+
 static void rounds(uint32_t flags)
 {
     struct trace before, after;
+    g_autofree char *file = g_build_filename(fixture.dir, "told", NULL);
 
     if (!g_file_test("/proc/self/task", G_FILE_TEST_IS_DIR)) {
         g_test_skip("/proc is not mounted: threads and descriptors cannot be counted");
         return;
     }
+    int console = told_begin(file);
     for (int i = 0; i < WARM_UP; i++)
         one_round(flags);
     before = trace();
     for (int i = 0; i < ROUNDS; i++)
         one_round(flags);
     after = trace();
+    g_autofree char *told = told_end(file, console);
     g_test_message("threads %u -> %u, descriptors %u -> %u, heap %zu -> %zu", before.threads, after.threads,
                    before.fds, after.fds, before.heap, after.heap);
     g_assert_cmpuint(after.threads, ==, before.threads);
@@ -298,6 +326,10 @@ static void rounds(uint32_t flags)
     /* The smallest object takes 32 octets of the heap: one that is lost each round is seen. */
     if (!SANITIZED)
         g_assert_cmpuint(after.heap, <, before.heap + ROUNDS * 31);
+    /* A stop that overtakes the opening of the token is no fault of the token. */
+    g_assert_nonnull(strstr(told, "mefclient has stopped"));
+    g_assert_null(strstr(told, "is being closed"));
+    g_assert_null(strstr(told, "Insert the token"));
 }
 
 static void test_rounds_loop(void)
