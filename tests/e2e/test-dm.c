@@ -2,14 +2,12 @@
 /* DEV_CFG from the MEF's command to its report, with the example DM client as a process of its own: every
  * outcome, what a session may not write, and processes that die in the middle. */
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#include "tests/lib/e2e-fixture.h"
+#include "tests/lib/e2e-dm.h"
 
-#define LWM2M   "org.mefclient1.dm.LwM2M"
+#define LWM2M   E2E_DM_LWM2M
 #define URI     "coaps://mef.example.com:5684"
 #define DEV_CFG "3:" URI
 #define NONE    "{\"commands\":[],\"retryDuration\":\"PT10M\"}"
@@ -25,78 +23,34 @@
 
 struct dm {
     struct e2e e;
-    char *script, *log, *reg;
-    GPid client;
+    struct e2e_dm client;
+    char *reg;
     size_t reports;
 };
 
 static void script(struct dm *d, const char *text)
 {
-    g_assert_true(g_file_set_contents(d->script, text, -1, NULL));
-    g_assert_cmpint(g_chmod(d->script, 0644), ==, 0);
+    e2e_dm_script(&d->client, text);
 }
 
 static char *said(struct dm *d)
 {
-    char *text = NULL;
-    return g_file_get_contents(d->log, &text, NULL, NULL) ? text : g_strdup("");
-}
-
-struct wanted {
-    struct dm *d;
-    const char *text;
-};
-
-static gboolean log_has(struct e2e *e, void *data)
-{
-    struct wanted *w = data;
-    g_autofree char *text = said(w->d);
-    return strstr(text, w->text) != NULL;
+    return e2e_dm_said(&d->client);
 }
 
 static void wait_said(struct dm *d, const char *text)
 {
-    struct wanted w = {d, text};
-    e2e_wait(&d->e, text, log_has, &w, E2E_WAIT_S);
-}
-
-static void in_client(gpointer data)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    e2e_dm_wait(&d->client, text);
 }
 
 static void client_start(struct dm *d, const char *name, gboolean as_nobody)
 {
-    const char *argv[] = {"setpriv",
-                          "--reuid=65534",
-                          "--regid=65534",
-                          "--clear-groups",
-                          TOP_BUILDDIR "/tests/dm/dm-client",
-                          "--bus",
-                          d->e.bus_address,
-                          "--name",
-                          name,
-                          "--script",
-                          d->script,
-                          "--log",
-                          d->log,
-                          NULL};
-    g_autoptr(GError) error = NULL;
-    g_assert_true(g_file_set_contents(d->log, "", 0, NULL));
-    g_assert_cmpint(g_chmod(d->log, 0666), ==, 0);
-    g_spawn_async(NULL, (char **)argv + (as_nobody ? 0 : 4), NULL,
-                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, in_client, NULL, &d->client, &error);
-    g_assert_no_error(error);
-    wait_said(d, "ready");
+    e2e_dm_start(&d->client, name, as_nobody);
 }
 
 static void client_stop(struct dm *d)
 {
-    if (!d->client)
-        return;
-    kill(d->client, SIGKILL);
-    g_spawn_close_pid(d->client);
-    d->client = 0;
+    e2e_dm_stop(&d->client);
 }
 
 static void up(struct dm *d, const char *config)
@@ -105,8 +59,7 @@ static void up(struct dm *d, const char *config)
     e2e_up(&d->e, NONE);
     g_autofree char *all = g_strconcat("[mef]\ncommand-classes=cert-prov dev-cfg\n", config, NULL);
     e2e_configure(&d->e, all);
-    d->script = g_build_filename(d->e.dir, "dm-script", NULL);
-    d->log = g_build_filename(d->e.dir, "dm-log", NULL);
+    e2e_dm_init(&d->client, &d->e, "dm");
 }
 
 static void go(struct dm *d)
@@ -118,10 +71,8 @@ static void go(struct dm *d)
 
 static void down(struct dm *d)
 {
-    client_stop(d);
+    e2e_dm_clear(&d->client);
     e2e_down(&d->e);
-    g_free(d->script);
-    g_free(d->log);
     g_free(d->reg);
 }
 
@@ -418,7 +369,7 @@ static void test_activation(void)
     g_autofree char *text =
         g_strdup_printf("[D-BUS Service]\nName=" LWM2M "\nExec=" TOP_BUILDDIR
                         "/tests/dm/dm-client --bus %s --name " LWM2M " --script %s --log %s\nUser=root\n",
-                        d.e.bus_address, d.script, d.log);
+                        d.e.bus_address, d.client.script, d.client.log);
     g_assert_cmpint(g_mkdir(dir, 0755), ==, 0);
     g_assert_true(g_file_set_contents(file, text, -1, NULL));
     e2e_bus_stop(&d.e);

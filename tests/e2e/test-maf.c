@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The MAF client over the wire: the agent, a token, mef-sim as the MEF and a second one as the MAF. */
-#include <glib/gstdio.h>
 #include <string.h>
 
 #include "tests/lib/e2e-nodes.h"
 
-#define MAF_FQDN "maf.example.net"
-#define KM_ID    "km-0042@" MAF_FQDN
-#define KM_HEX   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define MAF_FQDN E2E_MAF_FQDN
+#define KM_ID    E2E_KM_ID
 #define PROFILE  E2E_MO "/authenticationProfile/"
 #define A        "./DCFG/authenticationProfile/"
 #define MAF1     E2E_MO "/MAFClientRegCfg/maf1"
@@ -44,7 +42,7 @@ static const char tree[] =
 struct maf {
     struct e2e e;
     struct sim_process *sim; /* the MAF */
-    char *reg, *dir;
+    char *reg;
     unsigned serial;
 };
 
@@ -52,15 +50,9 @@ static void start(struct maf *m, const char *scenario)
 {
     m->serial = 0;
     e2e_up(&m->e, "{\"commands\":[],\"retryDuration\":\"PT1H\"}");
-    m->dir = g_build_filename(m->e.dir, "maf", NULL);
-    g_assert_cmpint(g_mkdir(m->dir, 0700), ==, 0);
-    g_autofree char *state = g_strdup_printf("--mef-state=%s/sim.state", m->e.dir);
-    g_autofree char *ca = g_strdup_printf("--ca=%s/ca", m->e.dir);
-    const char *const args[] = {"--role=maf", state, ca, "--psk=" KM_ID "=" KM_HEX, NULL};
-    m->sim = sim_start(m->dir, MAF_FQDN, scenario, args);
+    m->sim = e2e_maf_start(&m->e, scenario);
     e2e_configure(&m->e, "[mef]\ncommand-classes=mo-node\n"
                          "[network]\nresolve=" E2E_FQDN ":127.0.0.1 " MAF_FQDN ":127.0.0.1\n");
-    e2e_put_key(&m->e, KM_ID, KM_HEX);
     e2e_agent_start_ready(&m->e);
     m->reg = e2e_add_mef(&m->e);
     e2e_wait_idle(&m->e, m->reg);
@@ -73,7 +65,6 @@ static void stop(struct maf *m)
     sim_assert_no_violation(m->e.sim);
     sim_assert_no_violation(m->sim);
     g_assert_cmpint(sim_stop(m->sim), ==, 0);
-    g_free(m->dir);
     g_free(m->reg);
     e2e_down(&m->e);
 }

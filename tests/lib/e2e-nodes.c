@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/lib/e2e-nodes.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "pkcs11/token.h"
 
 #define NODE "org.mefclient1.Node"
+
+struct sim_process *e2e_maf_start(struct e2e *e, const char *scenario)
+{
+    g_autofree char *dir = g_build_filename(e->dir, "maf", NULL);
+    g_autofree char *state = g_strdup_printf("--mef-state=%s/sim.state", e->dir);
+    g_autofree char *ca = g_strdup_printf("--ca=%s/ca", e->dir);
+    const char *const args[] = {"--role=maf", state, ca, "--psk=" E2E_KM_ID "=" E2E_KM_HEX, NULL};
+
+    g_assert_cmpint(g_mkdir(dir, 0700), ==, 0);
+    e2e_put_key(e, E2E_KM_ID, E2E_KM_HEX);
+    return sim_start(dir, E2E_MAF_FQDN, scenario, args);
+}
+
+size_t e2e_requests(struct sim_process *sim, const char *op, const char *resource)
+{
+    json_t *log = sim_log(sim), *line;
+    size_t n = 0, i;
+
+    json_array_foreach(log, i, line) n += json_object_get(line, "request") &&
+                                          (!op || g_strcmp0(e2e_text(line, "op"), op) == 0) &&
+                                          (!resource || g_strcmp0(e2e_text(line, "resource"), resource) == 0);
+    json_decref(log);
+    return n;
+}
+
+size_t e2e_records(struct sim_process *sim, const char *array)
+{
+    json_t *state = sim_state(sim);
+    size_t n = json_array_size(json_object_get(json_object_get(state, "state"), array));
+
+    json_decref(state);
+    return n;
+}
 
 void e2e_import(struct e2e *e, const char *json)
 {
@@ -15,16 +49,32 @@ void e2e_import(struct e2e *e, const char *json)
     g_assert_no_error(error);
 }
 
+/* One attribute with a value, or one that goes. */
+static void change(struct e2e *e, const char *node, const char *attribute, GVariant *value)
+{
+    const char *const gone[] = {attribute, NULL};
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder set, options;
+
+    g_variant_builder_init(&set, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    if (value)
+        g_variant_builder_add(&set, "{sv}", attribute, value);
+    else
+        g_variant_builder_add(&options, "{sv}", "Remove", g_variant_new_strv(gone, -1));
+    G_GNUC_UNUSED g_autoptr(GVariant) v =
+        e2e_call(e, node, NODE, "Set", g_variant_new("(a{sv}a{sv})", &set, &options), &error);
+    g_assert_no_error(error);
+}
+
 void e2e_set(struct e2e *e, const char *node, const char *attribute, GVariant *value)
 {
-    g_autoptr(GError) error = NULL;
-    GVariantBuilder b;
+    change(e, node, attribute, value);
+}
 
-    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&b, "{sv}", attribute, value);
-    G_GNUC_UNUSED g_autoptr(GVariant) v =
-        e2e_call(e, node, NODE, "Set", g_variant_new("(a{sv}a{sv})", &b, NULL), &error);
-    g_assert_no_error(error);
+void e2e_remove(struct e2e *e, const char *node, const char *attribute)
+{
+    change(e, node, attribute, NULL);
 }
 
 void e2e_delete(struct e2e *e, const char *node)

@@ -7,10 +7,22 @@
 
 #define E2E_MO "/org/mefclient1/mo"
 
+#define E2E_MAF_FQDN "maf.example.net"
+#define E2E_KM_ID    "km-0042@" E2E_MAF_FQDN
+#define E2E_KM_HEX   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* A second mef-sim as the MAF that knows the Km and takes keys of the MEF; the Km goes into the token. */
+struct sim_process *e2e_maf_start(struct e2e *e, const char *scenario);
+/* Requests in a sim's log with that op and resource (each may be NULL: any). */
+size_t e2e_requests(struct sim_process *sim, const char *op, const char *resource);
+/* Length of an array in a sim's state. */
+size_t e2e_records(struct sim_process *sim, const char *array);
+
 /* Tree.Import of the JSON text. */
 void e2e_import(struct e2e *e, const char *json);
-/* Node.Set of one attribute (consumes the value), Node.Delete. */
+/* Node.Set of one attribute (consumes the value) or without one, Node.Delete. */
 void e2e_set(struct e2e *e, const char *node, const char *attribute, GVariant *value);
+void e2e_remove(struct e2e *e, const char *node, const char *attribute);
 void e2e_delete(struct e2e *e, const char *node);
 /* Node.Process with SUID, 0 = none: its code. */
 guint32 e2e_process(struct e2e *e, const char *node, guint32 suid);
