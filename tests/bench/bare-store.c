@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib.h>
 
+#include "plugin/bindings.h"
 #include "plugin/journal-store.h"
 #include "tests/bench/bare-store.h"
 
@@ -31,6 +32,9 @@ void bare_store_open(struct bare_store *s, const char *dir)
     run(s->sql, "PRAGMA foreign_keys=ON;PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON;"
                 "PRAGMA secure_delete=ON;PRAGMA temp_store=MEMORY");
     run(s->sql, journal_piece.steps[0]); /* the tables; nothing is looked up, so there is no index */
+    run(s->sql, journal_piece.steps[2]); /* columns of a key */
+    for (size_t i = 0; bindings_piece.steps[i]; i++)
+        run(s->sql, bindings_piece.steps[i]);
     run(s->sql, "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA journal_size_limit=4194304");
     s->begin = prepare(s->sql, "BEGIN IMMEDIATE");
     s->commit = prepare(s->sql, "COMMIT");
@@ -41,6 +45,11 @@ void bare_store_open(struct bare_store *s, const char *dir)
                 "last_update_cid,last_update_csc,repeats,next_poll,last_contact,retry_count,deregistered,"
                 "credentials_gone) VALUES(?1,2,'mecr-7f3a21','//mef.example.com/-/mecr-7f3a21/cmd',"
                 "'//m2m.example.com/gw42',1,?2,41,0,0,1,0,0,0)");
+    s->key = prepare(s->sql, "INSERT OR REPLACE INTO token_object(kind,id,owner,label,state,profile,path,"
+                             "registered,expires) VALUES(4,?1,?2,?1,?3,?4,"
+                             "'./DCFG/authenticationProfile/ap-1',1,1)");
+    s->binding = prepare(s->sql, "INSERT OR REPLACE INTO node_binding(node,credential,expires) "
+                                 "VALUES(?1,?2,1)");
 }
 
 void bare_store_close(struct bare_store *s)
@@ -49,6 +58,8 @@ void bare_store_close(struct bare_store *s)
     sqlite3_finalize(s->commit);
     sqlite3_finalize(s->command);
     sqlite3_finalize(s->registration);
+    sqlite3_finalize(s->key);
+    sqlite3_finalize(s->binding);
     g_assert_cmpint(sqlite3_close(s->sql), ==, SQLITE_OK);
 }
 
@@ -71,5 +82,21 @@ void bare_store_save(struct bare_store *s, int64_t serial, const char *cid, cons
     sqlite3_bind_text(s->registration, 1, NODE, -1, SQLITE_STATIC);
     sqlite3_bind_text(s->registration, 2, cid, -1, SQLITE_STATIC);
     step(s, s->registration);
+    step(s, s->commit);
+}
+
+void bare_store_key(struct bare_store *s, int64_t profile, const char *name, bool tied)
+{
+    step(s, s->begin);
+    sqlite3_bind_text(s->key, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s->key, 2, NODE, -1, SQLITE_STATIC);
+    sqlite3_bind_int(s->key, 3, tied);
+    sqlite3_bind_int64(s->key, 4, profile);
+    step(s, s->key);
+    if (tied) {
+        sqlite3_bind_int64(s->binding, 1, profile);
+        sqlite3_bind_text(s->binding, 2, name, -1, SQLITE_STATIC);
+        step(s, s->binding);
+    }
     step(s, s->commit);
 }

@@ -11,7 +11,7 @@
 
 #include "tests/bench/command.h"
 #include "tests/bench/figure.h"
-#include "tests/lib/sim-process.h"
+#include "tests/bench/psk-mef.h"
 
 #define FEW   150u
 #define MANY  310u
@@ -38,44 +38,13 @@ static gboolean is_memory(const char *dir)
     return statfs(dir, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-static unsigned count_handshakes(struct sim_process *sim)
-{
-    json_t *log = sim_log(sim), *entry;
-    unsigned n = 0;
-    size_t i;
-
-    json_array_foreach(log, i, entry) n +=
-        g_strcmp0(json_string_value(json_object_get(entry, "op")), "handshake") == 0;
-    json_decref(log);
-    return n;
-}
-
-static struct sim_process *mef(const char *dir, unsigned commands)
-{
-    GString *s = g_string_new("{\"registration\":{\"id\":\"" COMMAND_REG "\"},\"commands\":[");
-    g_autofree char *psk = NULL;
-    GString *hex = g_string_new(NULL);
-
-    for (unsigned i = 0; i < commands; i++)
-        g_string_append_printf(s, "%s{\"class\":\"DEV_CFG\"}", i ? "," : "");
-    g_string_append(s, "]}");
-    for (const char *c = COMMAND_PSK; *c; c++)
-        g_string_append_printf(hex, "%02x", (unsigned)*c);
-    psk = g_strdup_printf("--psk=" COMMAND_KPM "=%s", hex->str);
-    const char *const args[] = {psk, NULL};
-    struct sim_process *sim = sim_start(dir, COMMAND_FQDN, s->str, args);
-    g_string_free(s, TRUE);
-    g_string_free(hex, TRUE);
-    return sim;
-}
-
 /* One run of one side; its instructions, or its time by the clock in microseconds. */
 static double run(const char *side, unsigned commands, gboolean count, gboolean disk)
 {
     char *dir = disk ? disk_dir() : memory_dir();
     g_autofree char *state = g_build_filename(dir, "state", NULL);
     g_mkdir(state, 0700);
-    struct sim_process *sim = mef(dir, commands);
+    struct sim_process *sim = psk_mef_start(dir, commands, "{\"class\":\"DEV_CFG\"}");
     g_autofree char *port = g_strdup_printf("%u", sim_port(sim));
     const char *const argv[] = {self, side, state, port, NULL};
     double cost;
@@ -89,13 +58,7 @@ static double run(const char *side, unsigned commands, gboolean count, gboolean 
         g_assert_cmpint(status, ==, 0);
         cost = (double)(g_get_monotonic_time() - begin);
     }
-    json_t *all = sim_state(sim);
-    g_assert_cmpuint(json_array_size(json_object_get(json_object_get(all, "state"), "reports")), ==,
-                     commands);
-    json_decref(all);
-    handshakes = count_handshakes(sim);
-    sim_assert_no_violation(sim);
-    sim_stop(sim);
+    handshakes = psk_mef_stop(sim, commands, 41);
     rm_dir(dir);
     return cost;
 }

@@ -10,6 +10,9 @@
 #define COMMAND_PSK    "0123456789abcdef0123456789abcdef"
 #define COMMAND_CLIENT "//m2m.example.com/gw42"
 #define COMMAND_REG    "mecr-7f3a21"
+#define COMMAND_BASE   "/_/" COMMAND_FQDN "/-"
+#define COMMAND_PATH   COMMAND_BASE "/" COMMAND_REG "/cmd"
+#define COMMAND_TYPE   "Content-Type: application/vnd.onem2m-res+json"
 
 void command_ours(const char *dir, uint16_t port);
 void command_bare(const char *dir, uint16_t port);

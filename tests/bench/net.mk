@@ -2,11 +2,22 @@
 # The figures of command round trip and enrolment.
 BENCH_NET_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) $(SQLITE_CFLAGS) $(CURL_CFLAGS)
 
+# A worker and a bare loop, and the MEF of both.
+BENCH_SIDES = tests/bench/worker.c tests/bench/worker.h tests/bench/bare-http.c tests/bench/bare-http.h \
+	tests/bench/bare-store.c tests/bench/bare-store.h tests/bench/psk-mef.c tests/bench/psk-mef.h $(BENCH_FIGURE)
+
 BENCH_TARGETS += tests/bench/command
 tests_bench_command_SOURCES = tests/bench/command.c tests/bench/command.h tests/bench/command-ours.c \
-	tests/bench/command-bare.c tests/bench/bare-store.c tests/bench/bare-store.h $(BENCH_FIGURE)
+	tests/bench/command-bare.c $(BENCH_SIDES)
 tests_bench_command_CFLAGS = $(BENCH_NET_CFLAGS)
 tests_bench_command_LDADD = libtestsim.la libcore.la $(GLIB_LIBS) $(JANSSON_LIBS)
+
+BENCH_TARGETS += tests/bench/key
+tests_bench_key_SOURCES = tests/bench/key.c tests/bench/key.h tests/bench/key-ours.c tests/bench/key-bare.c \
+	tests/bench/command.h $(BENCH_SIDES)
+tests_bench_key_CFLAGS = $(BENCH_NET_CFLAGS)
+tests_bench_key_LDADD = libtestsim.la libtesttoken.la libcore.la $(GLIB_LIBS) $(JANSSON_LIBS)
+EXTRA_tests_bench_key_DEPENDENCIES = tests/token/shim-module.la
 
 BENCH_TARGETS += tests/bench/enrolment
 tests_bench_enrolment_SOURCES = tests/bench/enrolment.c tests/bench/enrolment.h tests/bench/enrolment-ours.c \
