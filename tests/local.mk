@@ -21,6 +21,7 @@ include tests/unit/mo-node.mk
 include tests/unit/root.mk
 include tests/unit/core.mk
 include tests/unit/dm.mk
+include tests/unit/lwm2m.mk
 include tests/bus/local.mk
 include tests/token/local.mk
 include tests/sim/local.mk
