@@ -86,22 +86,10 @@ static void in_child(gpointer data)
     dup2(log, 2);
 }
 
-/* A sanitizer's library must come first in a program that was not built with it; ours is linked to the same.
- */
-static char *sanitizer(void)
-{
-    g_autofree char *maps = NULL;
-    g_autoptr(GRegex) regex = g_regex_new("/\\S*/lib[at]san\\.so\\S*", 0, 0, NULL);
-    g_autoptr(GMatchInfo) match = NULL;
-
-    g_assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
-    return g_regex_match(regex, maps, 0, &match) ? g_match_info_fetch(match, 0) : NULL;
-}
-
 static GPid spawn(struct e2e *e, const struct setup *s, gboolean foreground)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *preload = sanitizer();
+    g_autofree char *preload = e2e_sanitizer();
     const char *argv[] = {collectd, "-C", s->conf, foreground ? "-f" : NULL, NULL};
     g_auto(GStrv) env = g_get_environ();
     GPid pid;
@@ -598,7 +586,7 @@ int main(int argc, char **argv)
         g_file_test("/usr/sbin/collectd", G_FILE_TEST_IS_EXECUTABLE))
         collectd = g_strdup("/usr/sbin/collectd"); /* not in a user's path */
     if (g_strcmp0(SANITIZERS, "no") != 0) {
-        g_autofree char *preload = sanitizer();
+        g_autofree char *preload = e2e_sanitizer();
         if (!preload)
             g_clear_pointer(&collectd, g_free);
     }

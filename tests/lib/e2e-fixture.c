@@ -518,6 +518,16 @@ char *e2e_token_list(struct e2e *e)
     return token_tool(e, "list", NULL, NULL);
 }
 
+char *e2e_sanitizer(void)
+{
+    g_autofree char *maps = NULL;
+    g_autoptr(GRegex) regex = g_regex_new("/\\S*/lib[at]san\\.so\\S*", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    g_assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
+    return g_regex_match(regex, maps, 0, &match) ? g_match_info_fetch(match, 0) : NULL;
+}
+
 int e2e_mefctl(struct e2e *e, char **ret_out, ...)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();

@@ -107,6 +107,10 @@ void e2e_wait_reports(struct e2e *e, size_t n);
 
 /* ---- programs ---- */
 
+/* The library of the sanitizer that all here is built with, NULL: none (g_free). It must come first in a
+ * program that was not built with it, and before any other that is preloaded. */
+char *e2e_sanitizer(void);
+
 /* Runs mefctl with `--bus` and the words (NULL-terminated); exit status, output in *ret_out unless NULL. */
 int e2e_mefctl(struct e2e *e, char **ret_out, ...) G_GNUC_NULL_TERMINATED;
 /* Puts a symmetric key into the token. The agent may be running. */
