@@ -196,15 +196,17 @@ static void test_odd_entries(void)
 
 static int run(const char *directory, const char *const *words, char **out, char **err, bool nobody)
 {
-    const char *argv[8] = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+    const char *argv[16] = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
     char **env = g_environ_setenv(g_get_environ(), "MEFCLIENT_JOURNAL", directory, TRUE);
     GError *error = NULL;
     size_t n = 4;
     int status;
 
     argv[n++] = MEFCTL;
-    for (; words && *words; words++)
+    for (; words && *words; words++) {
+        g_assert_cmpuint(n + 1, <, G_N_ELEMENTS(argv));
         argv[n++] = *words;
+    }
     argv[n] = NULL;
     g_spawn_sync(NULL, (char **)argv + (nobody ? 0 : 4), env, G_SPAWN_SEARCH_PATH, NULL, NULL, out, err,
                  &status, &error);
