@@ -33,6 +33,7 @@ struct net {
     uint64_t connect_timeout, response_timeout; /* microseconds */
     bool extra_suites;
     OSSL_LIB_CTX *lib;
+    pthread_mutex_t reading; /* who reads the machine's trust anchors */
 };
 
 struct session {
@@ -102,6 +103,7 @@ int net_new(const struct net_params *params, struct net **ret, struct mef_error 
     n->connect_timeout = params->connect_timeout ? params->connect_timeout : CONNECT_TIMEOUT;
     n->response_timeout = params->response_timeout ? params->response_timeout : RESPONSE_TIMEOUT;
     n->extra_suites = params->extra_suites;
+    (void)pthread_mutex_init(&n->reading, NULL);
     r = resolver_init(&n->resolver, params->resolve, params->nameservers, reterr);
     if (r == 0 && !(n->lib = OSSL_LIB_CTX_new()))
         r = -ENOMEM;
@@ -119,6 +121,7 @@ void net_free(struct net *n)
         return;
     resolver_clear(&n->resolver);
     OSSL_LIB_CTX_free(n->lib);
+    (void)pthread_mutex_destroy(&n->reading);
     free(n);
 }
 
@@ -287,6 +290,22 @@ static bool fqdn_ok(const char *s)
     return digits < n && (digits == 0 || s[n - 1 - digits] != '.');
 }
 
+/* The machine's trust anchors are some hundred certificates, and reading them cannot be cut short: one
+ * session does it at a time, so that a stop waits for one reading and not for as many as there are sessions.
+ */
+static int init_tls(struct session *s, struct net *n, const struct credential *with, const struct wait *wait,
+                    struct mef_error *reterr)
+{
+    if (!with->system_anchors)
+        return tls_init(&s->tls, s->fqdn, with, n->extra_suites, reterr);
+    (void)pthread_mutex_lock(&n->reading);
+    int r = wait_check(wait) == -ECANCELED
+                ? mef_fail(reterr, MEF_ERROR_CANCELLED, "The session with '%s' was cancelled.", s->fqdn)
+                : tls_init(&s->tls, s->fqdn, with, n->extra_suites, reterr);
+    (void)pthread_mutex_unlock(&n->reading);
+    return r;
+}
+
 static int session_open(void *ctx, const struct endpoint *at, const struct credential *with,
                         const struct wait *wait, struct session **ret, struct mef_error *reterr)
 {
@@ -311,7 +330,7 @@ static int session_open(void *ctx, const struct endpoint *at, const struct crede
     s->port = at->http_port;
     s->fqdn = strdup(at->fqdn);
     before = OSSL_LIB_CTX_set0_default(n->lib);
-    r = s->fqdn ? tls_init(&s->tls, s->fqdn, with, n->extra_suites, reterr) : -ENOMEM;
+    r = s->fqdn ? init_tls(s, n, with, wait, reterr) : -ENOMEM;
     if (r == 0) {
         s->easy = curl_easy_init();
         s->multi = multi_new();
