@@ -139,6 +139,11 @@ int json_enumeration(const json_t *j, uint32_t *ret)
     } else if (json_is_integer(j)) {
         json_int_t i = json_integer_value(j);
         n = i < 0 || i > (json_int_t)UINT32_MAX - 1 ? UINT32_MAX : (uint64_t)i;
+    } else if (json_is_real(j)) { /* 1.0 is the number 1 */
+        double d = json_real_value(j);
+        n = d < 0 || d > UINT32_MAX - 1 ? UINT32_MAX : (uint64_t)d;
+        if (n < UINT32_MAX && (double)n != d)
+            return -EINVAL;
     } else
         return -EINVAL;
     *ret = (uint32_t)n;

@@ -57,42 +57,47 @@ static int absolute(const char *fqdn, const char *text, const char *reference, c
     return 0;
 }
 
-/* A URI: scheme and authority off, then the path mapping of 2.5 undone. Its authority is not looked at:
- * nothing is ever sent there. */
-static int from_uri(const char *fqdn, const char *rest, const char *reference, char **ret,
-                    struct mef_error *reterr)
+/* A URI without scheme and authority: its path. The authority is not looked at: nothing is ever sent there.
+ */
+static const char *path_of(const char *reference)
 {
-    const char *path = strchr(rest, '/');
+    for (size_t i = 0; i < ELEMENTS(schemes); i++)
+        if (strncasecmp(reference, schemes[i], strlen(schemes[i])) == 0)
+            return strchr(reference + strlen(schemes[i]), '/');
+    return NULL;
+}
 
-    if (!path || strncmp(path, "/_/", 3) != 0)
-        return refuse(reference, "is a URI without a oneM2M path", reterr);
-    _cleanup_(buf_clear) struct buf b = {.max = LIMIT_URI};
-    if (buf_addf(&b, "/%s", path + 2) < 0)
-        return -ENOMEM;
-    return absolute(fqdn, buf_str(&b), reference, ret, reterr);
+static bool is_uri(const char *reference)
+{
+    return strstr(reference, "://") != NULL;
 }
 
 int reference_to(const char *fqdn, const char *reference, char **ret, struct mef_error *reterr)
 {
     _cleanup_(buf_clear) struct buf b = {.max = LIMIT_URI};
+    const char *at = reference;
     int r;
 
     if (strlen(reference) > LIMIT_URI - LIMIT_FQDN - 8)
         return refuse(reference, "is too long", reterr);
-    for (size_t i = 0; i < ELEMENTS(schemes); i++)
-        if (strncasecmp(reference, schemes[i], strlen(schemes[i])) == 0)
-            return from_uri(fqdn, reference + strlen(schemes[i]), reference, ret, reterr);
-    if (strncmp(reference, "//", 2) == 0)
-        return absolute(fqdn, reference, reference, ret, reterr);
-    /* A bare Content-Location has the path form of 2.5. */
-    if (strncmp(reference, "/_/", 3) == 0)
-        r = buf_addf(&b, "/%s", reference + 2);
-    else if (reference[0] == '/')
-        r = buf_addf(&b, "//%s%s", fqdn, reference);
-    else if (strncmp(reference, "-/", 2) == 0)
-        r = buf_addf(&b, "//%s/%s", fqdn, reference);
-    else
-        r = buf_addf(&b, "//%s/-/%s", fqdn, reference);
+    if (is_uri(reference)) {
+        at = path_of(reference);
+        if (!at || !at[1] || at[1] == '/')
+            return refuse(reference, "is a URI without a oneM2M path", reterr);
+    } else if (strncmp(at, "//", 2) == 0)
+        return absolute(fqdn, at, reference, ret, reterr);
+    /* The path forms of 2.5, which a bare Content-Location has too. */
+    if (strncmp(at, "/_/", 3) == 0)
+        r = buf_addf(&b, "/%s", at + 2);
+    else if (strncmp(at, "/~/", 3) == 0)
+        r = buf_addf(&b, "//%s%s", fqdn, at + 2);
+    else if (at[0] == '/' && at == reference)
+        r = buf_addf(&b, "//%s%s", fqdn, at);
+    else {
+        if (at[0] == '/') /* of a URI: relative to the base's parent */
+            at++;
+        r = buf_addf(&b, strncmp(at, "-/", 2) == 0 ? "//%s/%s" : "//%s/-/%s", fqdn, at);
+    }
     if (r < 0)
         return -ENOMEM;
     return absolute(fqdn, buf_str(&b), reference, ret, reterr);

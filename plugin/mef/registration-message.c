@@ -111,24 +111,35 @@ static bool is_command_entry(const struct vocabulary *v, const json_t *entry)
     return json_is_string(nm) && streq(json_string_value(nm), vocabulary_text(v, TEXT_SEGMENT_CMD));
 }
 
+/* The reference out of one entry, when that is the command. */
+static int take_child(const struct vocabulary *v, const char *fqdn, const json_t *entry,
+                      struct registration_answer *a, struct mef_error *reterr)
+{
+    if (!json_is_object(entry) || !is_command_entry(v, entry))
+        return 0;
+    const char *val = json_text(content_member(v, entry, WORD_VAL, NULL), LIMIT_URI);
+    if (!val)
+        return mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "The reference of the command is not a text.");
+    return reference_to(fqdn, val, &a->cmd_to, reterr);
+}
+
+/* A list; a single entry may stand there without one, as converters from XML write it. */
 static int take_children(const struct vocabulary *v, const char *fqdn, const json_t *o,
                          struct registration_answer *a, struct mef_error *reterr)
 {
     bool twice = false;
     const json_t *ch = content_member(v, o, WORD_CH, &twice);
 
-    if (twice || (ch && !json_is_array(ch)))
+    if (twice || (ch && !json_is_array(ch) && !json_is_object(ch)))
         return mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "'%s' in the answer of the MEF is not a list.",
                         vocabulary_long(WORD_CH));
     a->has_ch = ch != NULL;
-    for (size_t i = 0; i < json_array_size(ch); i++) {
-        const json_t *entry = json_array_get(ch, i);
-        if (!json_is_object(entry) || !is_command_entry(v, entry))
-            continue;
-        const char *val = json_text(content_member(v, entry, WORD_VAL, NULL), LIMIT_URI);
-        if (!val)
-            return mef_fail(reterr, MEF_ERROR_SERVER_REJECTED, "The reference of the command is not a text.");
-        return reference_to(fqdn, val, &a->cmd_to, reterr);
+    if (json_is_object(ch))
+        return take_child(v, fqdn, ch, a, reterr);
+    for (size_t i = 0; i < json_array_size(ch) && !a->cmd_to; i++) {
+        int r = take_child(v, fqdn, json_array_get(ch, i), a, reterr);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

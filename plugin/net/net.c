@@ -27,6 +27,7 @@
 #define POLL_CAP_MS      1000
 #define ACCEPT_TYPES     "application/vnd.onem2m-res+json, application/json;q=0.9"
 #define CONTENT_TYPE     "application/vnd.onem2m-res+json"
+#define PLAIN_TYPE       "application/json"
 
 struct net {
     struct resolver resolver;
@@ -554,6 +555,7 @@ static int compose_primitive(struct transfer *t, const struct primitive *req, st
 {
     static const char *const names[] = {"identity", "request identifier", "release version"};
     const char *values[] = {req->fr, req->rqi, req->rvi ? req->rvi : "2a"};
+    const char *media = req->plain_json ? PLAIN_TYPE : CONTENT_TYPE;
     int r;
 
     for (size_t i = 0; i < ELEMENTS(values); i++)
@@ -569,8 +571,8 @@ static int compose_primitive(struct transfer *t, const struct primitive *req, st
     if (r == 0)
         r = add_header(t, req->no_accept ? "Accept:" : "Accept: " ACCEPT_TYPES);
     if (r == 0 && req->body)
-        r = req->op == MEF_OP_CREATE ? add_header(t, "Content-Type: " CONTENT_TYPE ";ty=%u", req->ty)
-                                     : add_header(t, "Content-Type: " CONTENT_TYPE);
+        r = req->op == MEF_OP_CREATE ? add_header(t, "Content-Type: %s;ty=%u", media, req->ty)
+                                     : add_header(t, "Content-Type: %s", media);
     return r;
 }
 

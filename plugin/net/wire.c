@@ -241,6 +241,8 @@ int wire_header_line(struct wire_headers *h, const char *line, size_t n, const c
     }
     if (n >= 5 && strncmp(line, "HTTP/", 5) == 0)
         return status_line(h, line, n);
+    if (h->complete) /* a trailer */
+        return 0;
     colon = memchr(line, ':', n);
     enum header which = colon ? header_of(line, (size_t)(colon - line)) : HEADER_MAX_;
     if (which == HEADER_MAX_)

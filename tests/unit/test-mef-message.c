@@ -82,7 +82,12 @@ static void test_references(void)
         {"https://mef.example.com:8443/_/mef.example.com/-/x", "//mef.example.com/-/x"},
         {"coaps://anything/_/mef.example.com/-/x", "//mef.example.com/-/x"},
         {"https://mef.example.com/_/evil.example.com/-/x", NULL},
-        {"https://mef.example.com/-/x", NULL},
+        {"https://mef.example.com/-/x", "//mef.example.com/-/x"}, /* 2.5: CSE-relative */
+        {"https://mef.example.com/~/-/x", "//mef.example.com/-/x"},
+        {"https://mef.example.com/", NULL},
+        {"https://mef.example.com//evil.example.com/-/x", NULL},
+        {"https://mef.example.com/https://evil.example.com/-/x", NULL},
+        {"https://mef.example.com/~//evil.example.com/-/x", NULL},
         {"wss://mef.example.com", NULL},
         {"/_/mef.example.com/-/x", "//mef.example.com/-/x"},
         {"/_/evil.example.com/-/x", NULL},
@@ -143,6 +148,9 @@ static void test_registration_answers(void)
         "{\"mecr\":{\"ri\":\"r1\",\"et\":\"20270101T000000\",\"cr\":\"/"
         "gw42\",\"adfq\":\"admin.example.org\",\"x\":{\"y\":[1]},\"ch\":[{\"typ\":6,\"val\":\"https://"
         "mef.example.com/_/mef.example.com/-/r1/cmd\"}]}}",
+        /* a list of one that lost its brackets, and numbers as some libraries write them */
+        "{\"mecr\":{\"ri\":\"r1\",\"et\":\"20270101T000000\",\"cr\":\"/gw42\",\"adfq\":\"admin.example.org\","
+        "\"ch\":{\"typ\":6.0,\"val\":\"-/r1/cmd\"}}}",
     };
     const struct identity who = {.id = "//m2m.example.com/gw42", .kind = CLIENT_CSE};
     struct registration_want want = {.now = 0, .admin_fqdn = "admin.example.org", .who = &who};
@@ -169,7 +177,7 @@ static void test_registration_answers(void)
         "{\"sec:mecr\":[]}",
         "{\"sec:mecr\":{\"ri\":5}}",
         "{\"sec:mecr\":{\"et\":20270101}}",
-        "{\"sec:mecr\":{\"ch\":{}}}",
+        "{\"sec:mecr\":{\"ch\":5}}",
         "{\"sec:mecr\":{\"ri\":\"a\",\"resourceID\":\"a\"}}",
         "{\"sec:mecr\":{\"ch\":[{\"typ\":6,\"val\":7}]}}",
         "{\"sec:mecr\":{\"cr\":\"a\\u0000b\"}}",
@@ -250,10 +258,20 @@ static void test_command_status(void)
     static const struct {
         const char *csc;
         int r;
-    } cases[] = {{"10", 0},         {"11", 1},           {"\"11\"", 1},
-                 {"20", -EINVAL},   {"9", -EINVAL},      {"12", -EINVAL},
-                 {"-10", -EINVAL},  {"10.5", -EINVAL},   {"\"ten\"", -EINVAL},
-                 {"null", -EINVAL}, {"\" 10\"", -EINVAL}};
+    } cases[] = {{"10", 0},
+                 {"11", 1},
+                 {"\"11\"", 1},
+                 {"20", -EINVAL},
+                 {"9", -EINVAL},
+                 {"12", -EINVAL},
+                 {"-10", -EINVAL},
+                 {"10.5", -EINVAL},
+                 {"\"ten\"", -EINVAL},
+                 {"null", -EINVAL},
+                 {"\" 10\"", -EINVAL},
+                 {"11.0", 1},
+                 {"1e1", 0},
+                 {"\"10.0\"", -EINVAL}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct command c = {0};
         g_autofree char *text =
@@ -327,10 +345,12 @@ static void test_arguments(void)
         {"{\"ccid\":4,\"cmda\":{}}", 41},
         {"{\"ccid\":-1}", 41},
         {"{\"ccid\":99999999999}", 41},
+        {"{\"ccid\":1e99}", 41},
         {CP("1", "\"https://mef.example.com\"", "2", "\"/gw42\""), 0},
         {CP("\"1\"", "\"https://mef.example.com\"", "\"2\"", "\"/gw42\""), 0},
         {CP("7", "\"https://mef.example.com\"", "9", "\"/gw42\""), 0}, /* 43 is for later */
-        {CP("1.0", "\"https://mef.example.com\"", "2", "\"/gw42\""), 42},
+        {CP("1.0", "\"https://mef.example.com\"", "2", "\"/gw42\""), 0},
+        {CP("1.5", "\"https://mef.example.com\"", "2", "\"/gw42\""), 42},
         {CP("\"EST\"", "\"https://mef.example.com\"", "2", "\"/gw42\""), 42},
         {CP("1", "5", "2", "\"/gw42\""), 42},
         {CP("1", "\"\"", "2", "\"/gw42\""), 42},

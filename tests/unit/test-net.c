@@ -379,7 +379,7 @@ static void test_worked_example(void)
 
 static void test_variants(void)
 {
-    struct primitive plain = retrieve, evil = retrieve;
+    struct primitive plain = retrieve, evil = retrieve, other = create;
     struct world w;
     struct answer a = {0};
     struct peer *p = psk_peer(OK_EMPTY, NULL);
@@ -391,6 +391,16 @@ static void test_variants(void)
     answer_clear(&a);
     g_assert_null(strstr(p->received->str, "X-M2M-RVI"));
     g_assert_null(strstr(p->received->str, "Accept"));
+    /* After 4015 the other media type of 2.4; the resource type goes with either (2.5). */
+    other.plain_json = true;
+    g_assert_cmpint(ask(&w, p->port, &other, &a), ==, 0);
+    answer_clear(&a);
+    g_assert_nonnull(strstr(p->received->str, "\r\nContent-Type: application/json;ty=4\r\n"));
+    other.op = MEF_OP_UPDATE;
+    g_assert_cmpint(ask(&w, p->port, &other, &a), ==, 0);
+    answer_clear(&a);
+    g_assert_nonnull(strstr(p->received->str, "\r\nContent-Type: application/json\r\n"));
+    g_assert_null(strstr(p->received->str, "Content-Type: application/vnd"));
     evil.rqi = "x\r\nX-M2M-Origin: //somebody/else";
     g_assert_cmpint(ask(&w, p->port, &evil, &a), <, 0);
     g_assert_cmpint(w.err.word, ==, MEF_ERROR_INVALID_ARGUMENTS);

@@ -107,6 +107,14 @@ static void test_headers(void)
     g_assert_cmpint(feed(&h, "X-M2M-RI: b\r\n", &why), ==, -EBADMSG);
     g_assert_cmpstr(h.rqi, ==, "a");
     g_assert_cmpint(feed(&h, "no colon\r\n", &why), ==, 0);
+    /* Trailers of a chunked answer are no headers (RFC 9110 6.5.1). */
+    g_assert_cmpint(feed(&h, "\r\n", &why), ==, 0);
+    g_assert_cmpint(feed(&h, "X-M2M-RSC: 4000\r\n", &why), ==, 0);
+    g_assert_cmpint(feed(&h, "Content-Location: /_/h/-/x\r\n", &why), ==, 0);
+    g_assert_cmpint(feed(&h, "\r\n", &why), ==, 0);
+    g_assert_cmpuint(h.rsc, ==, 2001);
+    g_assert_null(h.content_location);
+    g_assert_true(h.complete);
     g_assert_cmpint(wire_header_line(&h, huge, LIMIT_HEADER_LINE + 1, &why), ==, -E2BIG);
     for (unsigned i = 0; i < 10 && r == 0; i++)
         r = wire_header_line(&h, huge, LIMIT_HEADER_LINE, &why);
