@@ -240,6 +240,8 @@ void mef_client_free(struct client *c)
     reg_record_clear(&c->r);
     cmd_record_clear(&c->cmd);
     command_clear(&c->parsed);
+    free(c->unanswered.to);
+    free(c->unanswered.body);
     (void)pthread_cond_destroy(&c->over);
     (void)pthread_mutex_destroy(&c->lock);
     free(c);

@@ -418,39 +418,64 @@ static int fresh_rqi(struct client *c, const struct primitive *p, char rqi[RQI_L
     return save_registration(c);
 }
 
-enum request_result request(struct client *c, struct primitive *p, struct answer *ret)
+/* The identifier of the same request when nothing came back to it (mef-protocol.md 2.1), else the next one.
+ * Of a create the caller keeps it, durably; a retrieve repeats itself without harm and is a new one. */
+static void choose_rqi(struct client *c, const struct primitive *p, char rqi[RQI_LEN])
 {
-    char rqi[RQI_LEN];
-
-    if (!p->rqi) {
+    if (c->unanswered.to && (p->op == MEF_OP_UPDATE || p->op == MEF_OP_DELETE) &&
+        streq(c->unanswered.to, p->to) && streq0(c->unanswered.body, p->body ? p->body : ""))
+        memcpy(rqi, c->unanswered.rqi, RQI_LEN);
+    else
         rqi_next(&c->rqi, rqi);
-        p->rqi = rqi;
-    }
-    p->fr = our_id(c);
+}
+
+static void remember_rqi(struct client *c, const struct primitive *p, enum request_result result)
+{
+    if (p->op != MEF_OP_UPDATE && p->op != MEF_OP_DELETE)
+        return;
+    free(c->unanswered.to);
+    free(c->unanswered.body);
+    c->unanswered.to = c->unanswered.body = NULL;
+    if (result != REQ_RETRY && result != REQ_NO_ANSWER)
+        return;
+    c->unanswered.to = strdup(p->to);
+    c->unanswered.body = strdup(p->body ? p->body : "");
+    (void)snprintf(c->unanswered.rqi, RQI_LEN, "%s", p->rqi);
+}
+
+/* Until there is an answer that is not about the form of the request, or none. `rqi` is room for ours. */
+static enum request_result request_in_form(struct client *c, struct primitive *p, char rqi[RQI_LEN],
+                                           struct answer *ret)
+{
     for (;;) {
         p->rvi = c->no_rvi ? NULL : c->rvi;
         p->no_accept = c->no_accept;
         p->plain_json = c->plain_json;
         enum request_result result = send_once(c, p, ret);
-        if (result != REQ_ANSWERED) {
-            p->rqi = NULL;
+        remember_rqi(c, p, result);
+        if (result != REQ_ANSWERED || rsc_good(ret->rsc))
             return result;
-        }
-        if (rsc_good(ret->rsc)) {
-            p->rqi = NULL;
-            return result;
-        }
         request_error_answer(c, ret);
-        if (!request_adapt(c, ret->rsc, p->body != NULL)) {
-            p->rqi = NULL;
+        if (!request_adapt(c, ret->rsc, p->body != NULL))
             return result;
-        }
         tell_event(c, EVENT_EXCHANGE_RETRY, NULL, "Asking again in another form: %s", c->error.text);
         answer_clear(ret);
-        if (fresh_rqi(c, p, rqi) < 0) {
-            p->rqi = NULL;
+        if (fresh_rqi(c, p, rqi) < 0)
             return REQ_RETRY;
-        }
         p->rqi = rqi;
     }
+}
+
+enum request_result request(struct client *c, struct primitive *p, struct answer *ret)
+{
+    char rqi[RQI_LEN];
+
+    if (!p->rqi) {
+        choose_rqi(c, p, rqi);
+        p->rqi = rqi;
+    }
+    p->fr = our_id(c);
+    enum request_result result = request_in_form(c, p, rqi, ret);
+    p->rqi = NULL;
+    return result;
 }

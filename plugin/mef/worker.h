@@ -119,6 +119,10 @@ struct client {
     enum credential_choice session_choice;
     bool fallback; /* the enrolled certificate was refused in this exchange */
     bool no_rvi, no_accept, plain_json;
+    struct { /* the last update or de-registration, while nothing came back to it */
+        char *to, *body;
+        char rqi[RQI_LEN];
+    } unanswered;
     char credential_name[CREDENTIAL_NAME_MAX];
     unsigned step;
     bool attention[16];

@@ -211,7 +211,8 @@ static void check_primitive(struct request *r)
     if (!accept || !strstr(accept, "application/vnd.onem2m-res+json"))
         violation(v, "Accept is '%s'", accept ? accept : "");
     if (r->body->len > 0 && r->content_type &&
-        !g_str_has_prefix(r->content_type, "application/vnd.onem2m-res+json"))
+        !g_str_has_prefix(r->content_type, "application/vnd.onem2m-res+json") &&
+        !g_str_has_prefix(r->content_type, "application/json")) /* 2.4, after 4015 */
         violation(v, "Content-Type is '%s'", r->content_type);
     if (!r->fr || !r->rqi)
         return;

@@ -37,6 +37,52 @@ static void test_report_errors(void)
     }
 }
 
+/* The n-th report gets no answer, that of another request, or a refusal for now. */
+static int unanswered_hook(struct world *w, const struct seen *req, struct answer *ret)
+{
+    unsigned n = GPOINTER_TO_UINT(w->hook_ctx);
+
+    if (req->op != MEF_OP_UPDATE)
+        return -1;
+    w->hook_ctx = GUINT_TO_POINTER(n + 1);
+    switch (n) {
+    case 0:
+        return TRANSPORT_TIMEOUT;
+    case 1:
+        return TRANSPORT_BROKEN;
+    case 2:
+        world_answer(req, ret, 2004, NULL);
+        g_free(ret->rqi);
+        ret->rqi = g_strdup("somebody-else");
+        return 0;
+    case 3:
+        world_answer(req, ret, 5000, NULL);
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* mef-protocol.md 2.1: the same request again, because nothing came back, has the same identifier; what was
+ * answered has used it up. */
+static void test_request_id_of_retry(void)
+{
+    static const struct mef_command commands[] = {{.cid = "\"c-1\"", .cdsc = DEV_CFG}};
+    struct world *w = world_registered();
+
+    world_commands(w, commands, 1);
+    w->hook = unanswered_hook;
+    world_request(w, MEF_PROC_POLL, 2);
+    world_advance(w, 600);
+    g_assert_cmpint(world_finished(w, 2), ==, 0);
+    world_assert_story(w, "R /-/mecr-7f3a21/cmd" PUT("\"c-1\"", 41) PUT("\"c-1\"", 41) PUT("\"c-1\"", 41)
+                              PUT("\"c-1\"", 41) PUT("\"c-1\"", 41));
+    for (unsigned i = 2; i <= 4; i++)
+        g_assert_cmpstr(world_seen(w, i)->rqi, ==, world_seen(w, 1)->rqi);
+    g_assert_cmpstr(world_seen(w, 5)->rqi, !=, world_seen(w, 1)->rqi);
+    world_free(w);
+}
+
 /* 3.4(5): a registration update while a report is owed: the report takes the place of the retrieve. */
 static void test_update_while_owed(void)
 {
@@ -456,6 +502,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mef/command/report-errors", test_report_errors);
+    g_test_add_func("/mef/command/MC-09/request-id-of-a-retry", test_request_id_of_retry);
     g_test_add_func("/mef/command/EE-13/MC-02/update-while-a-report-is-owed", test_update_while_owed);
     g_test_add_func("/mef/command/registration-gone", test_registration_gone);
     g_test_add_func("/mef/command/forgetful-mef", test_forgetful);
