@@ -57,8 +57,7 @@ static uint32_t new_job(struct jobs_test *t, uid_t uid, void (*cancel)(void *, u
 
 static char *log_now(struct jobs_test *t)
 {
-    bus_fixture_settle(&t->s.fixture, 30);
-    char *text = bus_fixture_log_text(t->log);
+    char *text = bus_fixture_log_settled(&t->s.fixture, t->log);
     bus_fixture_log_reset(t->log);
     return text;
 }

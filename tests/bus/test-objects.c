@@ -378,8 +378,7 @@ static void test_order(void)
     s.value = 9;
     bus_changed(s.test, TEST_IFACE, "Value");
     bus_changed(s.test, TEST_IFACE, "NoSuchThing");
-    bus_fixture_settle(&s.fixture, 50);
-    text = bus_fixture_log_text(log);
+    text = bus_fixture_log_settled(&s.fixture, log);
     g_assert_cmpstr(text, ==,
                     "signal " TEST_PATH " " PROPERTIES ".PropertiesChanged ('" TEST_IFACE
                     "', {'Value': <uint32 9>}, [])\n");
@@ -412,8 +411,7 @@ static void test_object_manager(void)
     bus_object_remove(hidden);
     s.value = 77;
     bus_changed(two, TEST_IFACE, "Value");
-    bus_fixture_settle(&s.fixture, 50);
-    char *text = bus_fixture_log_text(log);
+    char *text = bus_fixture_log_settled(&s.fixture, log);
     g_assert_true(g_str_has_prefix(text, "signal " BUS_ROOT " " MANAGER ".InterfacesAdded ('" BUS_ROOT
                                          "/test/two', {'" TEST_IFACE "': {'Value': <uint32 77>, "));
     g_assert_cmpuint(strcspn(text, "\n") + 1, ==, strlen(text));
@@ -437,16 +435,14 @@ static void test_object_manager(void)
     /* What was told is not told again, whoever says that it has changed; what is news is, before the end. */
     bus_fixture_log_reset(log);
     bus_changed(two, TEST_IFACE, NULL);
-    bus_fixture_settle(&s.fixture, 50);
-    text = bus_fixture_log_text(log);
+    text = bus_fixture_log_settled(&s.fixture, log);
     g_assert_cmpstr(text, ==, "");
     g_free(text);
     s.value = 78;
     bus_changed(two, TEST_IFACE, "Value");
     bus_object_remove(two);
     bus_object_remove(outside);
-    bus_fixture_settle(&s.fixture, 50);
-    text = bus_fixture_log_text(log);
+    text = bus_fixture_log_settled(&s.fixture, log);
     g_assert_cmpstr(text, ==,
                     "signal " BUS_ROOT "/test/two " PROPERTIES ".PropertiesChanged ('" TEST_IFACE
                     "', {'Value': <uint32 78>}, [])\n"

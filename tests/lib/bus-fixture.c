@@ -305,6 +305,7 @@ struct bus_fixture_log {
     GString *text;
     GDBusConnection *c;
     guint filter, subscription;
+    guint32 ping; /* of bus_fixture_log_settled(): its reply is not told */
 };
 
 static GDBusMessage *on_wire(GDBusConnection *c, GDBusMessage *m, gboolean incoming, gpointer data)
@@ -324,7 +325,8 @@ static GDBusMessage *on_wire(GDBusConnection *c, GDBusMessage *m, gboolean incom
                                g_dbus_message_get_interface(m), g_dbus_message_get_member(m), args);
         break;
     case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
-        g_string_append_printf(l->text, "reply %s\n", args);
+        if (!l->ping || g_dbus_message_get_reply_serial(m) != l->ping)
+            g_string_append_printf(l->text, "reply %s\n", args);
         break;
     case G_DBUS_MESSAGE_TYPE_ERROR:
         g_string_append_printf(l->text, "error %s\n", g_dbus_message_get_error_name(m));
@@ -369,6 +371,24 @@ char *bus_fixture_log_text(struct bus_fixture_log *l)
     text = g_strdup(l->text->str);
     g_mutex_unlock(&l->lock);
     return text;
+}
+
+char *bus_fixture_log_settled(struct bus_fixture *f, struct bus_fixture_log *l)
+{
+    struct bus_fixture_call call = {.cancel = g_cancellable_new()};
+    GDBusMessage *m =
+        g_dbus_message_new_method_call("org.mefclient1", "/", "org.freedesktop.DBus.Peer", "Ping");
+
+    bus_fixture_settle(f, 30);
+    g_mutex_lock(&l->lock); /* before the reply can be seen */
+    g_dbus_connection_send_message_with_reply(l->c, m, G_DBUS_SEND_MESSAGE_FLAGS_NONE, 30000, &l->ping,
+                                              call.cancel, on_message_reply, &call);
+    g_mutex_unlock(&l->lock);
+    bus_fixture_call_wait(f, &call);
+    g_assert_null(call.error);
+    bus_fixture_call_clear(&call);
+    g_object_unref(m);
+    return bus_fixture_log_text(l);
 }
 
 void bus_fixture_log_reset(struct bus_fixture_log *l)

@@ -60,6 +60,9 @@ struct bus_fixture_log;
 struct bus_fixture_log *
 bus_fixture_log_new(GDBusConnection *c); /* and subscribes to all signals of `org.mefclient1*` */
 char *bus_fixture_log_text(struct bus_fixture_log *l); /* one line each, g_free */
+/* The same, when the service has sent all that is due, and all that it sent has arrived: it answered a call
+ * behind it. */
+char *bus_fixture_log_settled(struct bus_fixture *f, struct bus_fixture_log *l);
 void bus_fixture_log_reset(struct bus_fixture_log *l);
 void bus_fixture_log_free(struct bus_fixture_log *l);
 
