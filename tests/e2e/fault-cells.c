@@ -2,9 +2,10 @@
 /* See fault-cells.h. */
 #include "tests/e2e/fault-cells.h"
 
-#include <sqlite3.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tests/lib/e2e-token.h"
 
 #define SETTINGS                                                                                             \
     "connect-timeout=2\nresponse-timeout=1\n[mef]\nbackoff-min=1\nbackoff-max=3\ndefault-retry=5\n"
@@ -174,45 +175,15 @@ static gboolean has_certificate(struct cells *c)
     return strcmp(kind, "certificate") == 0 && !c->factory;
 }
 
-/* A pair has its CKA_ID in its row, a certificate of a CA its fingerprint. */
-static gboolean row_exists(sqlite3 *db, const char *id, const char *sha256)
-{
-    g_autofree char *text =
-        g_strdup_printf("SELECT 1 FROM token_object WHERE lower(hex(id)) IN ('%s','%s')", id, sha256);
-    sqlite3_stmt *s = NULL;
-    gboolean yes = sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
-    sqlite3_finalize(s);
-    return yes;
-}
-
-/* Every key and certificate has a row that owns it, no row is still an intent (4 is CERT of vault.c), and
- * pairs are as many as enrolments succeeded. */
+/* Nothing is orphaned or half stored, and pairs are as many as enrolments succeeded. */
 static gboolean token_in_order(struct e2e *e, void *data)
 {
+    static const char *const given[] = {"factory", NULL};
     struct cells *c = data;
-    g_autofree char *list = e2e_token_list(e), *path = g_build_filename(e->state_dir, "state.db", NULL);
-    g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
-    sqlite3 *db = NULL;
-    sqlite3_stmt *s = NULL;
-    unsigned keys = 0, certificates = 0;
-    gboolean ok = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-                  sqlite3_busy_timeout(db, 2000) == SQLITE_OK;
-    for (char **l = lines; *l && ok; l++) {
-        g_auto(GStrv) word = g_strsplit(*l, "\t", 4);
-        if (g_strv_length(word) < 4 || strcmp(word[0], "secret-key") == 0 || strcmp(word[2], "factory") == 0)
-            continue;
-        if (strcmp(word[2], E2E_CLIENT) == 0) {
-            keys += strcmp(word[0], "private-key") == 0;
-            certificates += strcmp(word[0], "certificate") == 0;
-        }
-        ok = row_exists(db, word[1], word[3]);
-    }
-    ok = ok &&
-         sqlite3_prepare_v2(db, "SELECT 1 FROM token_object WHERE state<>4", -1, &s, NULL) == SQLITE_OK &&
-         sqlite3_step(s) == SQLITE_DONE;
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    return ok && keys == certificates && keys == c->enrolled;
+    g_autofree char *wrong = e2e_token_disorder(e, given);
+
+    return !wrong &&
+           e2e_ask_store(e, "SELECT count(*) FROM token_object WHERE kind=1", NULL) == (gint64)c->enrolled;
 }
 
 /* ---- before and after --------------------------------------------------------------------------------- */

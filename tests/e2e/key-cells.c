@@ -4,12 +4,12 @@
 #include "tests/e2e/key-cells.h"
 
 #include <glib/gstdio.h>
-#include <sqlite3.h>
 #include <string.h>
 
 #include "policy/status.h"
 #include "tests/e2e/key-table.h"
 #include "tests/lib/e2e-nodes.h"
+#include "tests/lib/e2e-token.h"
 #include "tests/sim/peer.h"
 
 #define MAF_FQDN "maf.example.net"
@@ -275,25 +275,6 @@ static size_t records(struct world *w, const char *array)
     return n;
 }
 
-static gint64 ask_store(struct world *w, const char *sql, const char *text)
-{
-    g_autofree char *path = g_build_filename(w->e.state_dir, "state.db", NULL);
-    sqlite3 *db = NULL;
-    sqlite3_stmt *s = NULL;
-    gint64 n = -1;
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-        sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK) {
-        if (text)
-            sqlite3_bind_text(s, 1, text, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) == SQLITE_ROW)
-            n = sqlite3_column_int64(s, 0);
-    }
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    return n;
-}
-
 static int by_text(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -321,15 +302,12 @@ static unsigned lines_in(const char *text)
     return n;
 }
 
-/* Kpm and Km are not ours; each other key has its row (kind 4 of vault.h), confirmed (state 4), and each row
- * its key. */
 static gboolean in_order(struct e2e *e, void *data)
 {
-    struct world *w = data;
-    g_autofree char *keys = held_keys(w);
-    return strstr(keys, E2E_KPM_ID) && strstr(keys, KM_ID) &&
-           ask_store(w, "SELECT count(*) FROM token_object WHERE state<>4", NULL) == 0 &&
-           ask_store(w, "SELECT count(*) FROM token_object WHERE kind=4", NULL) + 2 == lines_in(keys);
+    static const char *const given[] = {KM_ID, NULL};
+    g_autofree char *wrong = e2e_token_disorder(e, given), *keys = held_keys(data);
+
+    return !wrong && strstr(keys, E2E_KPM_ID) && strstr(keys, KM_ID);
 }
 
 static void lay(struct world *w, const struct key_fault *f)
@@ -342,7 +320,7 @@ static void lay(struct world *w, const struct key_fault *f)
 
 static gint64 end_of_key(struct world *w)
 {
-    return ask_store(w, "SELECT expires FROM token_object WHERE label=?1", w->key);
+    return e2e_ask_store(&w->e, "SELECT expires FROM token_object WHERE label=?1", w->key);
 }
 
 /* ---- one cell ----------------------------------------------------------------------------------------- */
@@ -372,10 +350,11 @@ static void judge(struct world *w, const struct before *b, gboolean good, GStrin
     g_autofree char *state = e2e_get_string(&w->e, MAF_REG, "Registration", "State");
     complain(why, good != (strcmp(state, "registered") == 0), "the state of the registration");
     complain(why,
-             !good && ask_store(w,
-                                "SELECT count(*) FROM registration WHERE node=?1 AND (reg_id IS NOT NULL OR "
-                                "assigned_key IS NOT NULL)",
-                                "maf:maf1") != 0,
+             !good &&
+                 e2e_ask_store(&w->e,
+                               "SELECT count(*) FROM registration WHERE node=?1 AND (reg_id IS NOT NULL OR "
+                               "assigned_key IS NOT NULL)",
+                               "maf:maf1") != 0,
              "half a credential was stored");
     complain(why, good && records(w, "registrations") != 1, "not one registration at the MAF");
 }

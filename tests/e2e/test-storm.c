@@ -4,11 +4,11 @@
  * ThreadSanitizer and AddressSanitizer; in any build it proves that each call is answered, and that the end
  * is as if it had been quiet. Nothing depends on time: calls are counted, and the token changes by the count.
  */
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "tests/e2e/soak-watch.h"
+#include "tests/lib/e2e-token.h"
 
 #define FQDN2    "mef2.example.com"
 #define KPM2_ID  "gw42-kpm@mef2.example.com"
@@ -440,62 +440,6 @@ static void check_reports(struct storm *s, struct sim_process *sim, const char *
     e2e_wait(&s->e, "nothing more is to be done", jobs_over, (void *)(guintptr)reg, E2E_WAIT_S);
 }
 
-static int count_rows(struct storm *s, const char *text)
-{
-    g_autofree char *path = g_build_filename(s->e.state_dir, "state.db", NULL);
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    int n = -1;
-    g_assert_cmpint(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), ==, SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        n = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return n;
-}
-
-static char *all_rows(struct storm *s)
-{
-    g_autofree char *path = g_build_filename(s->e.state_dir, "state.db", NULL);
-    GString *text = g_string_new(NULL);
-    sqlite3 *db = NULL;
-    sqlite3_stmt *row = NULL;
-    g_assert_cmpint(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), ==, SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    g_assert_cmpint(
-        sqlite3_prepare_v2(db, "SELECT kind,lower(hex(id)),owner,state FROM token_object", -1, &row, NULL),
-        ==, SQLITE_OK);
-    while (sqlite3_step(row) == SQLITE_ROW)
-        g_string_append_printf(text, "kind %d %s of %s in state %d\n", sqlite3_column_int(row, 0),
-                               (const char *)sqlite3_column_text(row, 1),
-                               (const char *)sqlite3_column_text(row, 2), sqlite3_column_int(row, 3));
-    sqlite3_finalize(row);
-    sqlite3_close(db);
-    return g_string_free(text, FALSE);
-}
-
-/* Nothing half done is left: no intent (4 is CERT of vault.c: whole), no key without its owner. */
-static gboolean token_in_order(struct e2e *e, void *data)
-{
-    struct storm *s = data;
-    g_autofree char *list = e2e_token_list(e);
-    g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
-    if (count_rows(s, "SELECT count(*) FROM token_object WHERE state<>4") != 0)
-        return FALSE;
-    for (char **l = lines; *l; l++) {
-        g_auto(GStrv) word = g_strsplit(*l, "\t", 4);
-        if (g_strv_length(word) < 4 || strcmp(word[0], "secret-key") == 0)
-            continue;
-        g_autofree char *text = g_strdup_printf(
-            "SELECT count(*) FROM token_object WHERE lower(hex(id)) IN ('%s','%s')", word[1], word[3]);
-        if (count_rows(s, text) < 1)
-            return FALSE;
-    }
-    return TRUE;
-}
-
 static void check_end(struct storm *s)
 {
     struct soak_figures now = {0};
@@ -516,10 +460,10 @@ static void check_end(struct storm *s)
     g_autofree char *text = g_variant_print(tree, FALSE);
     g_assert_null(strstr(text, "storm"));
     g_assert_null(strstr(text, "held"));
-    if (!e2e_try(&s->e, token_in_order, s, E2E_WAIT_S)) {
-        g_autofree char *list = e2e_token_list(&s->e), *rows = all_rows(s);
-        g_error("the token is not in order:\n%s\nrows of token_object:\n%s", list, rows);
-    }
+    static const char *const given[] = {KPM2_ID, NULL};
+    g_autofree char *wrong = e2e_token_settled(&s->e, given, E2E_WAIT_S);
+    if (wrong)
+        g_error("the token is not in order: %s", wrong);
     soak_watch_process(&s->e, s->shim, &now);
     g_test_message("%u calls, %u refused, %u clients vanished, the token was away %u times; %u threads, %u "
                    "fds, %d sessions",

@@ -3,12 +3,12 @@
 #include "tests/e2e/token-cells.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "pkcs11/token.h"
+#include "tests/lib/e2e-token.h"
 
 #define PREFIX    "org.mefclient1."
 #define NODE_PATH "/org/mefclient1/mo/MEFClientRegCfg/mef_2eexample_2ecom"
@@ -126,34 +126,11 @@ char *token_cells_attention(struct token_cells *c)
     return v ? g_variant_print(v, FALSE) : g_strdup("");
 }
 
-/* A pair has its CKA_ID in its row, a certificate of a CA its fingerprint. */
-static gboolean row_exists(sqlite3 *db, const char *id, const char *sha256)
-{
-    g_autofree char *text =
-        g_strdup_printf("SELECT 1 FROM token_object WHERE lower(hex(id)) IN ('%s','%s')", id, sha256);
-    sqlite3_stmt *s = NULL;
-    gboolean yes = sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
-    sqlite3_finalize(s);
-    return yes;
-}
-
-/* Rows that are still an intent or on their way out (4 is CERT of vault.c), and rows in all. */
-static int rows(sqlite3 *db, const char *where)
-{
-    g_autofree char *text = g_strdup_printf("SELECT count(*) FROM token_object WHERE %s", where);
-    sqlite3_stmt *s = NULL;
-    int n = -1;
-    if (sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
-        n = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return n;
-}
-
 struct holding {
-    unsigned psk, private_keys, public_keys, certificates, cas, orphans;
+    unsigned psk, private_keys, public_keys, certificates, cas;
 };
 
-static struct holding look(struct token_cells *c, sqlite3 *db)
+static struct holding look(struct token_cells *c)
 {
     g_autofree char *list = e2e_token_list(&c->e);
     g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
@@ -171,7 +148,6 @@ static struct holding look(struct token_cells *c, sqlite3 *db)
         h.public_keys += ours && strcmp(word[0], "public-key") == 0;
         h.certificates += ours && strcmp(word[0], "certificate") == 0;
         h.cas += strcmp(word[2], E2E_FQDN " CA") == 0;
-        h.orphans += !row_exists(db, word[1], word[3]);
     }
     return h;
 }
@@ -185,33 +161,23 @@ struct order {
 static gboolean in_order(struct e2e *e, void *data)
 {
     struct order *o = data;
-    g_autofree char *path = g_build_filename(e->state_dir, "state.db", NULL),
-                    *state = e2e_get_string(e, "/org/mefclient1", "Manager", "TokenState"),
+    g_autofree char *state = e2e_get_string(e, "/org/mefclient1", "Manager", "TokenState"),
                     *attention = token_cells_attention(o->c);
-    sqlite3 *db = NULL;
-    gboolean open = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-                    sqlite3_busy_timeout(db, 2000) == SQLITE_OK;
-    struct holding h = look(o->c, db);
+    struct holding h = look(o->c);
     unsigned n = o->pairs;
-    g_clear_pointer(&o->why, g_free);
-    if (!open)
-        o->why = g_strdup("state.db cannot be read");
-    else if (h.orphans)
-        o->why = g_strdup_printf("%u objects in the token that no record owns", h.orphans);
-    else if (h.psk != 1)
+    g_free(o->why);
+    o->why = e2e_token_disorder(e, NULL);
+    if (o->why)
+        return FALSE;
+    if (h.psk != 1)
         o->why = g_strdup_printf("%u pre-shared keys", h.psk);
     else if (h.private_keys != n || h.public_keys != n || h.certificates != n || (h.cas > 0) != (n > 0))
         o->why = g_strdup_printf("%u private keys, %u public keys, %u certificates, %u CA certificates",
                                  h.private_keys, h.public_keys, h.certificates, h.cas);
-    else if (rows(db, "state<>4") != 0)
-        o->why = g_strdup_printf("%d records are half done", rows(db, "state<>4"));
-    else if (!o->pairs && rows(db, "1") != 0)
-        o->why = g_strdup_printf("%d records of nothing", rows(db, "1"));
     else if (strcmp(state, "present") != 0)
         o->why = g_strdup_printf("the token is %s", state);
     else if (e2e_get_number(e, "/org/mefclient1", "Manager", "NeedsAttention"))
         o->why = g_strdup_printf("attention %s", attention);
-    sqlite3_close(db);
     return o->why == NULL;
 }
 
