@@ -417,14 +417,22 @@ static int check_added(struct engine *e, const struct mo_change *c, size_t befor
     return 0;
 }
 
-static int add_grave(struct burial *b, const struct mef_reg_config *config)
+/* A MEF that ends its own registration by DEV_CFG hears of that command's success first. */
+static bool ends_itself(const struct mo_diff *diff, const char *node)
 {
+    return diff->origin == MO_ORIGIN_MEF_DM && streq0(diff->mef_reg, node);
+}
+
+static int add_grave(struct burial *b, const struct mef_reg_config *config, bool report_first)
+{
+    struct mef_reg_config as_it_was = *config;
     struct grave *g = reallocarray(b->grave, b->n + 1, sizeof *g);
 
     if (!g)
         return -ENOMEM;
     b->grave = g;
-    g[b->n] = (struct grave){.node = strdup(config->node), .config_json = mef_reg_config_to_json(config)};
+    as_it_was.report_first = report_first;
+    g[b->n] = (struct grave){.node = strdup(config->node), .config_json = mef_reg_config_to_json(&as_it_was)};
     b->n++;
     return g[b->n - 1].node && g[b->n - 1].config_json ? 0 : -ENOMEM;
 }
@@ -448,7 +456,7 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
         if (is_reg(c, MO_TRIGGER_REG_DELETED)) {
             _cleanup_(freep) char *name = registration_name(c->before);
             struct registration *old = name ? registration_find(e, name) : NULL;
-            r = !name ? -ENOMEM : old ? add_grave(b, &old->config) : 0;
+            r = !name ? -ENOMEM : old ? add_grave(b, &old->config, ends_itself(diff, name)) : 0;
         }
     }
     if (r < 0) {
@@ -573,9 +581,8 @@ void registrations_apply(struct engine *e, const struct mo_diff *diff, uint32_t 
             _cleanup_(freep) char *node = registration_name(diff->changes[i].before);
             if (!node)
                 continue; /* the record is a tombstone: the next start ends it */
-            /* A MEF that ends its own registration by DEV_CFG hears of that command's success first. */
-            bool own = diff->origin == MO_ORIGIN_MEF_DM && streq0(diff->mef_reg, node);
-            end_registration(e, node, own ? MEF_PROC_END_AFTER_REPORT : MEF_PROC_END, job);
+            end_registration(e, node, ends_itself(diff, node) ? MEF_PROC_END_AFTER_REPORT : MEF_PROC_END,
+                             job);
             job = 0;
         }
     refresh_configs(e);

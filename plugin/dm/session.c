@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plugin/base/crash.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
@@ -198,6 +199,7 @@ static void on_started(void *ctx, const struct bus_answer *a)
     if (!s->owner || !s->path || bus_sender_watch(s->dm->p.bus, s->owner, on_owner_gone, s, &s->watch) < 0)
         return fail(s, MEF_ERROR_FAILED, "cannot be watched");
     s->state = RUNS;
+    CRASH_POINT(DM_STARTED);
     within(s, whole_sec(s->dm));
 }
 

@@ -41,6 +41,7 @@ struct mef_reg_config {
     uint8_t cert_sha256[32]; /* CERT: fingerprint (whole or truncated) of the certificate */
     size_t cert_prefix_len;  /* octets of it that count: 32, 16 or 15 */
     struct der_list anchors; /* CERT: configured trust anchors */
+    bool report_first;       /* of a tombstone: a DM session of this MEF made it; it hears of that first */
 };
 void mef_reg_config_clear(struct mef_reg_config *c);
 int mef_reg_config_copy(const struct mef_reg_config *from, struct mef_reg_config *to);

@@ -312,6 +312,24 @@ static enum outcome report(struct client *c, struct next *next)
     }
 }
 
+/* The session of this command has deleted our own node: what it committed was the whole of it, so the command
+ * has succeeded, whether that was stored or not. Whatever the answer brings is not looked at. */
+void command_report_last(struct client *c)
+{
+    _cleanup_(next_clear) struct next next = {.kind = NEXT_NONE};
+    struct mef_error before = c->error;
+    enum outcome o = OUT_OK;
+
+    if (!command_pending(c) || c->cmd.class_id != CMD_DEV_CFG)
+        return;
+    c->error = (struct mef_error){0};
+    if (journal_todo(c->cmd.state) == TODO_EXECUTE)
+        o = finish(c, CMD_STATUS_OK);
+    if (o == OUT_OK && journal_todo(c->cmd.state) == TODO_UPDATE)
+        (void)report(c, &next);
+    c->error = before;
+}
+
 /* ---- retrieve ---------------------------------------------------------------------------------------- */
 
 static enum outcome retrieve(struct client *c, struct next *next)

@@ -18,6 +18,8 @@ static enum outcome run_session(struct client *c, const struct dev_cfg_fields *f
     int r = c->dm.run(c->dm.ctx, &request, &c->wait, &c->error);
     if (r == -ECANCELED)
         return OUT_CANCELLED;
+    if (r == DM_OK)
+        CRASH_POINT(DM_ENDED);
     *ret_csc = r == DM_OK             ? CMD_STATUS_OK
                : r == DM_SERVER_ERROR ? CMD_STATUS_DEV_CFG_SERVER_ERROR
                                       : CMD_STATUS_DEV_CFG_CLIENT_ERROR;

@@ -51,6 +51,8 @@ static enum outcome tell_mef(struct client *c)
         /* The certificate that a command brought goes with the registration, so the pending one is not tried.
          */
         c->wait.deadline = now_monotonic() + FIRST_ATTEMPT_SEC * USEC_PER_SEC;
+        if (c->cfg.report_first)
+            command_report_last(c);
         o = registration_delete(c);
         c->wait.deadline = DEADLINE_NONE;
         session_close(c);

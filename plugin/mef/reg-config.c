@@ -85,7 +85,8 @@ char *mef_reg_config_to_json(const struct mef_reg_config *c)
         json_object_set_new(o, "maf", json_boolean(c->maf)) == 0 &&
         json_object_set_new(o, "halfKey", json_boolean(c->half_key)) == 0 &&
         json_object_set_new(o, "fingerprintLength", json_integer((json_int_t)c->cert_prefix_len)) == 0 &&
-        put_string(o, "fingerprint", hex) == 0 && put_lists(o, c) == 0)
+        put_string(o, "fingerprint", hex) == 0 && put_lists(o, c) == 0 &&
+        (!c->report_first || json_object_set_new(o, "reportFirst", json_true()) == 0))
         text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     return text;
@@ -162,6 +163,7 @@ static int read_config(const json_t *o, struct mef_reg_config *c)
     c->credential = (enum credential_kind)kind;
     c->maf = json_is_true(json_object_get(o, "maf")); /* absent in what an earlier version wrote: of a MEF */
     c->half_key = json_is_true(json_object_get(o, "halfKey"));
+    c->report_first = json_is_true(json_object_get(o, "reportFirst"));
     c->cert_prefix_len = (size_t)prefix;
     return 0;
 }

@@ -153,6 +153,8 @@ void *worker_main(void *client);
 int save_registration(struct client *c);
 bool registration_live(struct client *c); /* registered and not expired (MC-01) */
 bool configuration_expired(struct client *c);
+/* What a crash left of "command update for DEV_CFG first, then T2" (mo-tree.md 4.3): one attempt. */
+void command_report_last(struct client *c);
 bool end_asked(struct client *c); /* the node is gone: nothing new is begun */
 /* Sets client.error and returns `o`. */
 enum outcome fail(struct client *c, enum outcome o, enum mef_error_word word, const char *format, ...)

@@ -34,7 +34,7 @@ static const char tree[] =
 
 static struct sim_process *maf; /* a program tells one story */
 
-void keys_up(struct story *s)
+static void up(struct story *s)
 {
     g_autofree char *dir = g_build_filename(s->e.dir, "maf", NULL);
     g_autofree char *state = g_strdup_printf("--mef-state=%s/sim.state", s->e.dir);
@@ -46,9 +46,10 @@ void keys_up(struct story *s)
     e2e_configure(&s->e, "resolve=" E2E_FQDN ":127.0.0.1 " MAF_FQDN ":127.0.0.1\n"
                          "[mef]\nbackoff-min=1\nbackoff-max=2\n");
     e2e_put_key(&s->e, KM_ID, KM_HEX);
+    s->given = KM_ID;
 }
 
-void keys_down(struct story *s)
+static void down(struct story *s)
 {
     (void)s;
     (void)sim_stop(maf);
@@ -67,41 +68,19 @@ static size_t at_maf(const char *array)
 static bool idle(struct story *s, void *data)
 {
     (void)data;
-    g_autofree char *state = e2e_get_string(&s->e, REG, "Registration", "State");
-    return strcmp(state, "registered") == 0 && e2e_get_number(&s->e, REG, "Registration", "NextPoll") > 0;
-}
-
-/* The report of that command is recorded; -1 when not, else its status. */
-static int status_of(struct story *s, const char *cid, unsigned *ret_n)
-{
-    json_t *list = e2e_sim_records(&s->e, "reports"), *one;
-    int csc = -1;
-    size_t i;
-
-    *ret_n = 0;
-    json_array_foreach(list, i, one)
-    {
-        if (!json_is_true(json_object_get(one, "recorded")) ||
-            g_strcmp0(json_string_value(json_object_get(one, "cid")), cid) != 0)
-            continue;
-        csc = (int)json_integer_value(json_object_get(one, "csc"));
-        ++*ret_n;
-    }
-    json_decref(list);
-    return csc;
+    return story_is_idle(s, REG);
 }
 
 static bool reported(struct story *s, void *cid)
 {
     unsigned n;
-    return status_of(s, cid, &n) >= 0 && idle(s, NULL);
+    return story_status_of(s, cid, &n) >= 0 && idle(s, NULL);
 }
 
 static bool ended(struct story *s, void *path)
 {
-    g_autoptr(GVariant) state = e2e_get(&s->e, path, "Registration", "State");
-    g_autofree char *alive = e2e_get_string(&s->e, "/org/mefclient1", "Manager", "State");
-    return !state && *alive && (strcmp(path, REG) == 0 ? story_live_at_mef(s) : at_maf("registrations")) == 0;
+    return story_is_gone(s, path) &&
+           (strcmp(path, REG) == 0 ? story_live_at_mef(s) : at_maf("registrations")) == 0;
 }
 
 /* ---- what must be so ----------------------------------------------------------------------------------- */
@@ -158,24 +137,11 @@ static void command(struct story *s, const char *cid, const char *path, int type
         story_judge(s, VERDICT_LOST, "command %s was not reported", cid);
         return;
     }
-    int csc = status_of(s, cid, &n);
+    int csc = story_status_of(s, cid, &n);
     if (csc != 20)
         story_judge(s, VERDICT_LOST, "command %s was reported with %d", cid, csc);
     if (n != 1)
         story_judge(s, VERDICT_TWICE, "command %s was reported %u times", cid, n);
-}
-
-static void check_no_violation(struct story *s, struct sim_process *sim)
-{
-    json_t *log = sim_log(sim), *line;
-    size_t i;
-    json_array_foreach(log, i, line)
-    {
-        json_t *violation = json_array_get(json_object_get(line, "violation"), 0);
-        if (violation)
-            story_judge(s, VERDICT_TWICE, "the server says: %s", json_string_value(violation));
-    }
-    json_decref(log);
 }
 
 static void end(struct story *s, const char *type, const char *name, const char *registration)
@@ -185,7 +151,7 @@ static void end(struct story *s, const char *type, const char *name, const char 
         story_judge(s, VERDICT_LOST, "%s did not end", registration);
 }
 
-void keys_tell(struct story *s)
+static void tell(struct story *s)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *text = g_strdup_printf(tree, sim_port(maf));
@@ -215,6 +181,8 @@ void keys_tell(struct story *s)
     check_token(s, "the MEF ended", 1 + former_maf);
     end(s, "MAFClientRegCfg", "maf1", MAF_REG);
     check_token(s, "the MAF ended", 0);
-    check_no_violation(s, s->e.sim);
-    check_no_violation(s, maf);
+    story_check_no_violation(s, s->e.sim);
+    story_check_no_violation(s, maf);
 }
+
+const struct tale tale_keys = {NO_COMMANDS, up, tell, down};

@@ -31,10 +31,8 @@ static bool over(struct story *s, void *data)
     return w->pid != s->e.agent || strcmp(state, "done") == 0 || strcmp(state, "failed") == 0;
 }
 
-/* A method that answers with a job in its last place, until such a job is done; `fine`: an error that a
- * repeat may meet. */
-static void work(struct story *s, const char *path, const char *interface, const char *method,
-                 GVariant *params, const char *fine)
+void story_work(struct story *s, const char *path, const char *interface, const char *method,
+                GVariant *params, const char *fine)
 {
     g_autoptr(GVariant) kept = g_variant_ref_sink(params);
 
@@ -67,7 +65,8 @@ static void work(struct story *s, const char *path, const char *interface, const
 
 static void procedure(struct story *s, const char *method)
 {
-    work(s, REG, PREFIX "Registration", method, g_variant_new("(a{sv})", NULL), PREFIX "Error.NotRegistered");
+    story_work(s, REG, PREFIX "Registration", method, g_variant_new("(a{sv})", NULL),
+               PREFIX "Error.NotRegistered");
 }
 
 /* ---- what must be so ----------------------------------------------------------------------------------- */
@@ -75,16 +74,13 @@ static void procedure(struct story *s, const char *method)
 static bool registered(struct story *s, void *data)
 {
     (void)data;
-    g_autofree char *state = e2e_get_string(&s->e, REG, "Registration", "State");
-    return strcmp(state, "registered") == 0 && e2e_get_number(&s->e, REG, "Registration", "NextPoll") > 0;
+    return story_is_idle(s, REG);
 }
 
 static bool ended(struct story *s, void *data)
 {
     (void)data;
-    g_autoptr(GVariant) state = e2e_get(&s->e, REG, "Registration", "State");
-    g_autofree char *alive = e2e_get_string(&s->e, "/org/mefclient1", "Manager", "State");
-    return !state && *alive && story_live_at_mef(s) == 0;
+    return story_is_gone(s, REG) && story_live_at_mef(s) == 0;
 }
 
 /* One live registration at the MEF, and it is ours. */
@@ -142,15 +138,7 @@ static void check_counts(struct story *s)
         if (n > all[i].n + may)
             story_judge(s, VERDICT_TWICE, "%zu x %s", n, all[i].op);
     }
-    json_t *log = sim_log(s->e.sim), *line;
-    size_t i;
-    json_array_foreach(log, i, line)
-    {
-        json_t *violation = json_array_get(json_object_get(line, "violation"), 0);
-        if (violation)
-            story_judge(s, VERDICT_TWICE, "the MEF says: %s", json_string_value(violation));
-    }
-    json_decref(log);
+    story_check_no_violation(s, s->e.sim);
 }
 
 /* ---- the chapters -------------------------------------------------------------------------------------- */
@@ -163,8 +151,8 @@ static void add(struct story *s)
     g_variant_builder_add(&options, "{sv}", "Name", g_variant_new_string("life"));
     g_variant_builder_add(&options, "{sv}", "HttpPort", g_variant_new_uint16((guint16)s->e.sim_port));
     g_variant_builder_add(&options, "{sv}", "KpmId", g_variant_new_string(E2E_KPM_ID));
-    work(s, MO, PREFIX "Tree", "AddMefClientRegCfg",
-         g_variant_new("(ssa{sv})", E2E_FQDN, E2E_ADMIN, &options), PREFIX "Error.AlreadyExists");
+    story_work(s, MO, PREFIX "Tree", "AddMefClientRegCfg",
+               g_variant_new("(ssa{sv})", E2E_FQDN, E2E_ADMIN, &options), PREFIX "Error.AlreadyExists");
     check_registered(s, "added");
     story_tell_tree(s);
 }
@@ -198,7 +186,7 @@ static void import(struct story *s, const char *text)
     story_tell_tree(s);
 }
 
-void life_tell(struct story *s)
+static void tell(struct story *s)
 {
     story_tell_tree(s);
     add(s);
@@ -220,3 +208,5 @@ void life_tell(struct story *s)
     story_check_trees(s);
     check_counts(s);
 }
+
+const struct tale tale_life = {NO_COMMANDS, story_configure, tell, NULL};

@@ -3,10 +3,10 @@
  * PASSES_MAX, and kills at any moment; each in a story of its own (crash-story.c), told by a child of this
  * program so that several run side by side and none can spoil another.
  *   crash-matrix --lines    `POINT<TAB>ok|lost|twice|torn<TAB>detail` a line, then `N of M points survived`
- *   crash-matrix --tap      the same as tests
+ *   crash-matrix --tap      the same as tests; of the DM and RENEW stories one kill a point
  *   crash-matrix --story POINT:PASS | REQUEST:N | TRACE    one story, for a look at it; LIFE/POINT:PASS,
- *                                                          LIFE/TRACE, KEYS/...: the others (crash-life.c,
- *                                                          crash-keys.c) */
+ *                                                          LIFE/TRACE, KEYS/..., DM/..., RENEW/...: the
+ *                                                          others (crash-story.h) */
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -35,33 +35,64 @@ static const struct point {
 #define N_POINTS G_N_ELEMENTS(points)
 
 /* The stories, and where each kills: the first at each point that it passes. */
-enum { MAIN, LIFE, KEYS, STORIES };
 static const struct {
     const char *prefix;
-    unsigned most; /* passes of one point that are killed */
-    const char *points[12];
-} stories[STORIES] = {
-    [MAIN] = {"", PASSES_MAX, {0}},
+    unsigned first, most; /* of the passes of one point: which are killed */
+    const char *points[16];
+} stories[TALES] = {
+    [TALE_MAIN] = {"", 1, PASSES_MAX, {0}},
     /* Its own points, and each commit of its tree (deletion, import). */
-    [LIFE] = {"LIFE/",
-              LIFE_MAX,
-              {"REG_UPDATE_SENT", "REG_UPDATE_STORED", "DEREGISTER_SENT", "DEREGISTER_STORED",
-               "MO_COMMIT_BEFORE", "MO_COMMIT_AFTER"}},
+    [TALE_LIFE] = {"LIFE/",
+                   1,
+                   LIFE_MAX,
+                   {"REG_UPDATE_SENT", "REG_UPDATE_STORED", "DEREGISTER_SENT", "DEREGISTER_STORED",
+                    "MO_COMMIT_BEFORE", "MO_COMMIT_AFTER"}},
     /* Its own points, registration at a MAF, and the end of what has keys. */
-    [KEYS] = {"KEYS/",
-              PASSES_MAX,
-              {"PSK_INTENT", "PSK_STORED", "PSK_TIED", "REG_CREATE_SAVED", "REG_CREATE_SENT",
-               "REG_CREATE_STORED", "END_TOMBSTONE", "END_DEREGISTERED", "END_CREDENTIALS", "END_DONE"}},
+    [TALE_KEYS] = {"KEYS/",
+                   1,
+                   PASSES_MAX,
+                   {"PSK_INTENT", "PSK_STORED", "PSK_TIED", "REG_CREATE_SAVED", "REG_CREATE_SENT",
+                    "REG_CREATE_STORED", "END_TOMBSTONE", "END_DEREGISTERED", "END_CREDENTIALS", "END_DONE"}},
+    /* Each durable step of a session: of its command, of what it commits, of the end that it brings. */
+    [TALE_DM] = {"DM/",
+                 2,
+                 5,
+                 {"MO_COMMIT_BEFORE", "MO_COMMIT_AFTER", "CMD_RECEIVED", "CMD_RUNNING", "DM_STARTED",
+                  "DM_ENDED", "CMD_DONE", "UPDATE_SENT", "CMD_REPORTED", "END_TOMBSTONE", "END_DEREGISTERED",
+                  "END_CREDENTIALS", "END_DONE"}},
+    /* The first pass of each is the enrolment. */
+    [TALE_RENEW] = {"RENEW/",
+                    2,
+                    2,
+                    {"CMD_RECEIVED", "CMD_RUNNING", "CA_INTENT", "CA_STORED", "KEY_INTENT", "KEY_MADE",
+                     "KEY_CONFIRMED", "EST_ENROLLED", "CERT_INTENT", "CERT_STORED", "CERT_CONFIRMED",
+                     "CMD_TENTATIVE", "CMD_PROVEN", "CMD_REPORTED", "END_CREDENTIALS"}},
 };
+
+/* The first pass of the point that is killed. The first registration of the third story is told in the first
+ * one; what else is passed but once in a story is its own. */
+static unsigned first_pass(int story, const char *point)
+{
+    bool own = g_str_has_prefix(point, "END_") || g_str_has_prefix(point, "DM_");
+    if (story == TALE_KEYS && g_str_has_prefix(point, "REG_"))
+        return 2;
+    return own ? 1 : stories[story].first;
+}
 
 static const struct point ids[] = {
     {"REG_CREATE_STORED", "EE-13/"}, /* the retrieve follows */
     {"CMD_RETRIEVED", "MC-07/"},     /* reissued, and performed since it was not */
-    {"CMD_REPORTED", "MC-07/"},      {"CMD_RECEIVED", "MC-02/"}, /* executed and reported from the journal,
-                                                                    without a retrieve */
-    {"CMD_RUNNING", "MC-02/"},       {"CMD_TENTATIVE", "MC-02/"}, {"CMD_PROVEN", "MC-02/"},
+    {"CMD_REPORTED", "MC-07/"},
+    {"CMD_RECEIVED", "MC-02/"}, /* executed and reported from the journal,
+                                   without a retrieve */
+    {"CMD_RUNNING", "MC-02/"},
+    {"CMD_TENTATIVE", "MC-02/"},
+    {"CMD_PROVEN", "MC-02/"},
+    {"DM_STARTED", "EE-12/"},
+    {"DM_ENDED", "MC-24/"},
     {"CMD_DONE", "EE-13/MC-02/"}, /* the update takes the place of the retrieve */
-    {"UPDATE_SENT", "MC-02/"},       {"TIMER_STORED", "MC-15/"},
+    {"UPDATE_SENT", "MC-02/"},
+    {"TIMER_STORED", "MC-15/"},
 };
 
 struct job {
@@ -73,12 +104,13 @@ struct job {
 
 struct result {
     enum crash_verdict verdict;
-    unsigned passes[STORIES], survived;
+    unsigned passes[TALES], survived;
     GString *detail, *noise;
 };
 
 struct matrix {
     const char *self;
+    bool sample;     /* of the later stories only the last pass of each point */
     GPtrArray *jobs; /* struct job * */
     struct result result[N_POINTS];
 };
@@ -143,7 +175,7 @@ static bool kills_at(int story, size_t point)
     for (size_t i = 0; i < G_N_ELEMENTS(stories[story].points) && list[i]; i++)
         if (strcmp(points[point].name, list[i]) == 0)
             return true;
-    return story == MAIN;
+    return story == TALE_MAIN;
 }
 
 /* How often a story passes each point. */
@@ -196,15 +228,16 @@ static void run_matrix(struct matrix *m)
         m->result[i].detail = g_string_new(NULL);
         m->result[i].noise = g_string_new(NULL);
     }
-    for (int k = 0; k < STORIES; k++)
+    for (int k = 0; k < TALES; k++)
         count_passes(m, k);
-    m->result[N_POINTS - 1].passes[MAIN] = KILLS;
+    m->result[N_POINTS - 1].passes[TALE_MAIN] = KILLS;
     for (size_t i = 0; i < N_POINTS; i++)
-        for (int k = 0; k < STORIES; k++) {
+        for (int k = 0; k < TALES; k++) {
             unsigned most = i == N_POINTS - 1 ? KILLS : stories[k].most;
-            /* The first registration of the third story is told in the first one. */
-            unsigned first = k == KEYS && g_str_has_prefix(points[i].name, "REG_") ? 2 : 1;
-            for (unsigned n = first; n <= MIN(m->result[i].passes[k], most); n++)
+            unsigned last = MIN(m->result[i].passes[k], most), first = first_pass(k, points[i].name);
+            if (m->sample && k >= TALE_DM && last > first)
+                first = last;
+            for (unsigned n = first; n <= last; n++)
                 g_ptr_array_add(m->jobs,
                                 job_new(i, g_strdup_printf("%s%s:%u", stories[k].prefix, points[i].name, n)));
         }
@@ -217,7 +250,7 @@ static void run_matrix(struct matrix *m)
     for (size_t i = 0; i < N_POINTS; i++) {
         struct result *r = &m->result[i];
         unsigned passes = 0;
-        for (int k = 0; k < STORIES; k++)
+        for (int k = 0; k < TALES; k++)
             passes += r->passes[k];
         if (passes == 0) {
             r->verdict = VERDICT_LOST;
@@ -278,7 +311,7 @@ static int test_matrix(const struct matrix *m, int argc, char **argv)
 
 static int tell_story(const char *text)
 {
-    int story = STORIES - 1;
+    int story = TALES - 1;
     while (!g_str_has_prefix(text, stories[story].prefix))
         story--;
     text += strlen(stories[story].prefix);
@@ -291,8 +324,7 @@ static int tell_story(const char *text)
         wish.request = n;
     else if (!wish.trace)
         wish = (struct crash_wish){.point = word[0], .pass = n};
-    wish.life = story == LIFE;
-    wish.keys = story == KEYS;
+    wish.tale = (enum crash_tale)story;
     crash_story(&wish);
     return 0;
 }
@@ -303,8 +335,10 @@ int main(int argc, char **argv)
 
     if (argc == 3 && strcmp(argv[1], "--story") == 0)
         return tell_story(argv[2]);
+    bool lines = argc == 1 || strcmp(argv[1], "--lines") == 0;
+    m.sample = !lines;
     run_matrix(&m);
-    int r = argc == 1 || strcmp(argv[1], "--lines") == 0 ? print_matrix(&m) : test_matrix(&m, argc, argv);
+    int r = lines ? print_matrix(&m) : test_matrix(&m, argc, argv);
     clear_matrix(&m);
     return r;
 }

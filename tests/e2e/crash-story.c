@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "tests/lib/e2e-fixture.h"
+#include "tests/lib/e2e-token.h"
 
 #define PREFIX  "org.mefclient1."
 #define MO      "/org/mefclient1/mo"
@@ -235,6 +236,20 @@ size_t story_live_at_mef(struct story *s)
     return n;
 }
 
+bool story_is_idle(struct story *s, const char *registration)
+{
+    g_autofree char *state = e2e_get_string(&s->e, registration, "Registration", "State");
+    return strcmp(state, "registered") == 0 &&
+           e2e_get_number(&s->e, registration, "Registration", "NextPoll") > 0;
+}
+
+bool story_is_gone(struct story *s, const char *registration)
+{
+    g_autoptr(GVariant) state = e2e_get(&s->e, registration, "Registration", "State");
+    g_autofree char *alive = e2e_get_string(&s->e, "/org/mefclient1", "Manager", "State");
+    return !state && *alive;
+}
+
 static bool uses_certificate(struct story *s, const char *registration)
 {
     g_autofree char *credential = e2e_get_string(&s->e, registration, "Registration", "Credential"),
@@ -246,10 +261,9 @@ static bool uses_certificate(struct story *s, const char *registration)
 static bool at_rest(struct story *s, void *data)
 {
     const struct chapter_reg *r = data;
-    g_autofree char *path = registration_path(r),
-                    *state = e2e_get_string(&s->e, path, "Registration", "State");
-    return strcmp(state, "registered") == 0 && e2e_get_number(&s->e, path, "Registration", "NextPoll") > 0 &&
-           recorded(s) >= N_COMMANDS * (size_t)(r - regs + 1) && uses_certificate(s, path);
+    g_autofree char *path = registration_path(r);
+    return story_is_idle(s, path) && recorded(s) >= N_COMMANDS * (size_t)(r - regs + 1) &&
+           uses_certificate(s, path);
 }
 
 static void check_rest(struct story *s, const struct chapter_reg *r)
@@ -298,9 +312,7 @@ static bool has_ended(struct story *s, void *data)
 {
     const struct chapter_reg *r = data;
     g_autofree char *path = registration_path(r);
-    g_autoptr(GVariant) state = e2e_get(&s->e, path, "Registration", "State");
-    g_autofree char *alive = e2e_get_string(&s->e, "/org/mefclient1", "Manager", "State");
-    return !state && *alive && story_live_at_mef(s) == G_N_ELEMENTS(regs) - (size_t)(r - regs) - 1;
+    return story_is_gone(s, path) && story_live_at_mef(s) == G_N_ELEMENTS(regs) - (size_t)(r - regs) - 1;
 }
 
 static bool end(struct story *s, const struct chapter_reg *r)
@@ -372,7 +384,57 @@ void story_check_token(struct story *s, const char *when, unsigned enrolled, uns
     compare(s, when, "unknown objects", h.others, 0);
 }
 
+static bool is_settled(struct story *s, void *data)
+{
+    char **why = data;
+    const char *const given[] = {s->given, NULL};
+
+    g_free(*why);
+    *why = e2e_token_disorder(&s->e, given);
+    return !*why;
+}
+
+void story_check_settled(struct story *s, const char *when)
+{
+    g_autofree char *why = NULL;
+
+    if (!story_until(s, is_settled, &why))
+        story_judge(s, VERDICT_TORN, "%s: %s", when, why);
+}
+
 /* ---- what happened at the MEF -------------------------------------------------------------------------- */
+
+int story_status_of(struct story *s, const char *cid, unsigned *ret_n)
+{
+    json_t *list = e2e_sim_records(&s->e, "reports"), *one;
+    int csc = -1;
+    size_t i;
+
+    *ret_n = 0;
+    json_array_foreach(list, i, one)
+    {
+        if (!json_is_true(json_object_get(one, "recorded")) ||
+            g_strcmp0(json_string_value(json_object_get(one, "cid")), cid) != 0)
+            continue;
+        csc = (int)json_integer_value(json_object_get(one, "csc"));
+        ++*ret_n;
+    }
+    json_decref(list);
+    return csc;
+}
+
+void story_check_no_violation(struct story *s, struct sim_process *sim)
+{
+    json_t *log = sim_log(sim), *line;
+    size_t i;
+    json_array_foreach(log, i, line)
+    {
+        json_t *violation = json_array_get(json_object_get(line, "violation"), 0);
+        if (violation)
+            story_judge(s, VERDICT_TWICE, "the server says: %s", json_string_value(violation));
+    }
+    json_decref(log);
+}
 
 /* There is no DM client for LwM2M, and /27022/0 is the profile of the registration itself. */
 static json_int_t deserved_by(const char *cid)
@@ -502,6 +564,18 @@ static void tell(struct story *s)
     check_log(s);
 }
 
+void story_configure(struct story *s)
+{
+    e2e_configure(&s->e, "[mef]\nbackoff-min=1\nbackoff-max=2\n");
+}
+
+static const struct tale tale_main = {SCENARIO, story_configure, tell, NULL};
+static const struct tale *const tales[TALES] = {[TALE_MAIN] = &tale_main,
+                                                [TALE_LIFE] = &tale_life,
+                                                [TALE_KEYS] = &tale_keys,
+                                                [TALE_DM] = &tale_dm,
+                                                [TALE_RENEW] = &tale_renew};
+
 static void print_passes(struct story *s)
 {
     g_autofree char *text = NULL;
@@ -515,27 +589,21 @@ static void print_passes(struct story *s)
 void crash_story(const struct crash_wish *wish)
 {
     static const char *const words[] = VERDICT_WORDS;
+    const struct tale *t = tales[wish->tale];
     struct story s = {.wish = wish,
                       .seen = g_ptr_array_new_with_free_func(g_free),
                       .told = g_ptr_array_new_with_free_func(g_free),
                       .detail = g_string_new(NULL)};
 
-    e2e_up(&s.e, wish->life ? LIFE_SCENARIO : wish->keys ? KEYS_SCENARIO : SCENARIO);
-    if (wish->keys)
-        keys_up(&s);
-    else
-        e2e_configure(&s.e, "[mef]\nbackoff-min=1\nbackoff-max=2\n");
+    e2e_up(&s.e, t->scenario);
+    t->up(&s);
     if (wish->point)
         g_ptr_array_add(s.e.agent_env, g_strdup_printf("MEFCLIENT_CRASH_AT=%s:%u", wish->point, wish->pass));
     if (wish->trace)
         g_ptr_array_add(s.e.agent_env, g_strdup("MEFCLIENT_CRASH_AT=TRACE"));
     e2e_agent_start_ready(&s.e);
-    if (wish->life)
-        life_tell(&s);
-    else if (wish->keys)
-        keys_tell(&s);
-    else
-        tell(&s);
+    t->tell(&s);
+    story_check_settled(&s, "at the end");
     if (s.killer)
         g_thread_join(s.killer);
     if (!s.died && (wish->point || wish->request))
@@ -546,8 +614,8 @@ void crash_story(const struct crash_wish *wish)
         story_judge(&s, VERDICT_LOST, "the agent did not end in order");
     if (wish->trace)
         print_passes(&s);
-    if (wish->keys)
-        keys_down(&s);
+    if (t->down)
+        t->down(&s);
     e2e_down(&s.e);
     printf("%s\t%s\n", words[s.verdict], s.detail->str);
     g_ptr_array_unref(s.seen);

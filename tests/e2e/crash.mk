@@ -4,12 +4,13 @@
 if CRASH_POINTS
 noinst_PROGRAMS += tests/e2e/crash-matrix
 tests_e2e_crash_matrix_SOURCES = tests/e2e/crash-matrix.c tests/e2e/crash-story.c tests/e2e/crash-life.c tests/e2e/crash-keys.c \
+	tests/e2e/crash-dm.c tests/e2e/crash-renew.c \
 	tests/e2e/crash-story.h
 tests_e2e_crash_matrix_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_e2e_crash_matrix_LDADD = $(E2E_LDADD)
 
 crash_build = .
-crash-programs: mef-agent$(EXEEXT) plugin/mefclient.la tests/sim/mef-sim$(EXEEXT) tests/lib/token-tool$(EXEEXT) \
+crash-programs: mef-agent$(EXEEXT) plugin/mefclient.la tests/sim/mef-sim$(EXEEXT) tests/lib/token-tool$(EXEEXT) tests/dm/dm-client$(EXEEXT) \
 	tests/e2e/crash-matrix$(EXEEXT)
 else
 crash_build = sub/crash

@@ -548,7 +548,8 @@ static void test_config_snapshot(void)
                                .coap_port = 5684,
                                .expires = INT64_C(1798761600000000),
                                .credential = CREDENTIAL_CERT,
-                               .cert_prefix_len = 16};
+                               .cert_prefix_len = 16,
+                               .report_first = true};
     struct mef_reg_config back = {0};
 
     for (size_t i = 0; i < 32; i++)
@@ -564,6 +565,7 @@ static void test_config_snapshot(void)
     g_assert_cmpuint(back.anchors.n, ==, 1);
     g_assert_cmpmem(back.cert_sha256, 32, c.cert_sha256, 32);
     g_assert_cmpint(back.credential, ==, CREDENTIAL_CERT);
+    g_assert_true(back.report_first);
     mef_reg_config_clear(&c);
     mef_reg_config_clear(&back);
     static const char *const bad[] = {"", "{}", "[]", "{\"node\":\"a\"}", "{\"node\":5}"};
