@@ -3,16 +3,14 @@
  * session it deletes the client's own registration. Each command is reported once and well, what a session
  * committed is there once, one that was cut off before it was DONE is run again, and what came from the MEF
  * goes with the registration. */
-#include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "tests/e2e/crash-story.h"
+#include "tests/lib/e2e-dm.h"
 
 #define REG    "/org/mefclient1/registration/mef_2eexample_2ecom"
 #define OWN    "./DCFG/MEFClientRegCfg/mef.example.com"
-#define LWM2M  "org.mefclient1.dm.LwM2M"
 #define DM_URI "3:coaps://mef.example.com:5684"
 
 /* A session that comes again finds what the one before it has committed. */
@@ -26,62 +24,24 @@ static const char adding[] =
 static const char ending[] =
     "begin\ntry delete ./DCFG/authenticationProfile/p\ntry delete " OWN "\ncommit\nfinish ok 0 ''\n";
 
-static char *script, *said; /* a program tells one story */
-static GPid client;
-
-/* ---- the DM client ------------------------------------------------------------------------------------- */
-
-static void in_client(gpointer data)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-static char *log_of_client(void)
-{
-    char *text = NULL;
-    return g_file_get_contents(said, &text, NULL, NULL) ? text : g_strdup("");
-}
-
-static gboolean is_ready(struct e2e *e, void *data)
-{
-    g_autofree char *text = log_of_client();
-    return strstr(text, "ready") != NULL;
-}
+static struct e2e_dm dm; /* a program tells one story */
 
 static void up(struct story *s)
 {
-    g_autoptr(GError) error = NULL;
-
     story_configure(s);
-    script = g_build_filename(s->e.dir, "dm-script", NULL);
-    said = g_build_filename(s->e.dir, "dm-log", NULL);
-    const char *argv[] = {TOP_BUILDDIR "/tests/dm/dm-client",
-                          "--bus",
-                          s->e.bus_address,
-                          "--name",
-                          LWM2M,
-                          "--script",
-                          script,
-                          "--log",
-                          said,
-                          NULL};
-    g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, in_client, NULL, &client, &error);
-    g_assert_no_error(error);
-    e2e_wait(&s->e, "the DM client", is_ready, NULL, E2E_WAIT_S);
+    e2e_dm_init(&dm, &s->e, "dm");
+    e2e_dm_start(&dm, E2E_DM_LWM2M, FALSE);
 }
 
 static void down(struct story *s)
 {
     (void)s;
-    kill(client, SIGKILL);
-    g_spawn_close_pid(client);
-    g_free(script);
-    g_free(said);
+    e2e_dm_clear(&dm);
 }
 
 static unsigned sessions(void)
 {
-    g_autofree char *text = log_of_client();
+    g_autofree char *text = e2e_dm_said(&dm);
     unsigned n = 0;
     for (const char *at = text; (at = strstr(at, "start 3 ")); at++)
         n++;
@@ -147,7 +107,7 @@ static void session(struct story *s, const char *cid, const char *lines,
     bool died = s->died;
     unsigned before = sessions();
 
-    g_assert_true(g_file_set_contents(script, lines, -1, NULL));
+    e2e_dm_script(&dm, lines);
     issue(s, cid, "\"class\":\"DEV_CFG\",\"args\":{\"dcu\":\"" DM_URI "\"}", over);
     bool cut = died != s->died && s->wish->point && g_strv_contains(within, s->wish->point);
     if (sessions() - before < 1)
