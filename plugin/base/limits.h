@@ -45,7 +45,9 @@
 #define LIMIT_DEFERRED        256u         /* calls that wait for disk or token: each may hold a tree */
 #define LIMIT_DEFERRED_SENDER 64u          /* of these, one caller's: others get a turn too */
 #define LIMIT_BUS_OUTGOING    (64u * 1024 * 1024) /* octets that the bus does not take; no answer is so long */
-#define LIMIT_LWM2M_VALUE     (64u * 1024) /* octets of one resource; a firmware package is streamed past this \
-                                            */
-#define LIMIT_LWM2M_PAYLOAD (256u * 1024) /* body of one operation: a bootstrap of a hundred accounts */
-#define LIMIT_LWM2M_RECORDS 4096u         /* values in one body, links in one list */
+#define LIMIT_LWM2M_VALUE     (64u * 1024)  /* octets of one resource; firmware is streamed past this */
+#define LIMIT_LWM2M_PAYLOAD   (256u * 1024) /* body of one operation: a bootstrap of a hundred accounts */
+#define LIMIT_LWM2M_RECORDS   4096u         /* values in one body, links in one list */
+#define LIMIT_LWM2M_DEPTH     4u            /* JSON and CBOR nesting; JSON 11543 has 3 */
+#define LIMIT_LWM2M_ARGUMENT  1024u         /* octets of the arguments of one Execute */
+#define LIMIT_LWM2M_URI       255u          /* /0/x/0 */

@@ -167,9 +167,10 @@ static bool edge_allowed(GHashTable *edges, const char *from, const char *to)
 /* Library headers that say that a room is not "libc only". */
 static bool is_libc(const char *header)
 {
-    static const char *const libraries[] = {
-        "openssl/", "dbus/", "systemd/", "p11-kit/", "p11-kit-1/", "curl/", "sqlite3", "jansson", "ini.h",
-        "ares",     "glib",  "gio/",     "gnutls/",  "microhttpd", "coap",  "libxml/", "lws",     "pkcs11"};
+    static const char *const libraries[] = {"openssl/", "dbus/",   "systemd/", "p11-kit/",   "p11-kit-1/",
+                                            "curl/",    "sqlite3", "jansson",  "ini.h",      "ares",
+                                            "glib",     "gio/",    "gnutls/",  "microhttpd", "coap",
+                                            "cbor",     "libxml/", "lws",      "pkcs11"};
     for (size_t i = 0; i < G_N_ELEMENTS(libraries); i++)
         if (g_str_has_prefix(header, libraries[i]))
             return false;

@@ -177,7 +177,8 @@ static void test_text(void)
         const struct text_case *c = &texts[i];
         struct lwm2m_value v = {0}, copy = {0};
         struct buf out = {0};
-        g_test_message("%s '%s'", lwm2m_type_name(c->type), c->in);
+        g_autofree char *shown = g_strescape(c->in, NULL);
+        g_test_message("%s '%s'", lwm2m_type_name(c->type), shown);
         g_assert_cmpint(lwm2m_value_parse(c->type, c->in, strlen(c->in), &v), ==, c->r);
         g_assert_cmpint(v.type, ==, c->r == 0 ? c->type : LWM2M_NONE);
         g_assert_cmpint(lwm2m_value_format(&v, &out), ==, 0);
