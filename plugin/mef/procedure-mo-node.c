@@ -203,8 +203,10 @@ static enum outcome at_maf(struct client *c, uint32_t *ret_status)
 {
     enum outcome o = registration_current(c);
 
-    if (o == OUT_GONE && (o = registration_lost(c, "The MAF does not know it.")) == OUT_OK)
-        o = register_procedure(c);
+    /* One that the MAF had all the same may have other values than the node. */
+    if (o == OUT_GONE && (o = registration_lost(c, "The MAF does not know it.")) == OUT_OK &&
+        (o = register_procedure(c)) == OUT_OK)
+        o = registration_current(c);
     *ret_status = o == OUT_OK ? CMD_STATUS_OK : CMD_STATUS_MO_NODE_PROCESSING_FAILED;
     return o == OUT_CANCELLED ? o : OUT_OK;
 }

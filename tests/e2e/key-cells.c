@@ -6,30 +6,34 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "policy/fingerprint.h"
 #include "policy/status.h"
 #include "tests/e2e/key-table.h"
 #include "tests/lib/e2e-nodes.h"
 #include "tests/lib/e2e-token.h"
 #include "tests/sim/peer.h"
+#include "tests/unit/pki.h"
 
 #define MAF_FQDN "maf.example.net"
+#define WEB_FQDN "pki.example.org"
 #define KM_ID    "km-0042@" MAF_FQDN
 #define KM_HEX   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define A        "./DCFG/authenticationProfile/"
 #define PROFILE  E2E_MO "/authenticationProfile/"
 #define MAF_NODE E2E_MO "/MAFClientRegCfg/maf1"
+#define ANCHOR   E2E_MO "/trustAnchorCred/ta"
 #define MAF_REG  "/org/mefclient1/registration/maf_3amaf1"
 #define SETTINGS                                                                                             \
-    "connect-timeout=2\nresponse-timeout=1\nresolve=" E2E_FQDN ":127.0.0.1 " MAF_FQDN ":127.0.0.1\n[mef]\n"  \
+    "connect-timeout=2\nresponse-timeout=1\nresolve=" E2E_FQDN ":127.0.0.1 " MAF_FQDN ":127.0.0.1 " WEB_FQDN \
+    ":127.0.0.1\n[mef]\n"                                                                                    \
     "backoff-min=1\nbackoff-max=3\n"
 
-/* %u: port of the MAF. */
+/* %u: port of the MAF; %s: attributes and links of the profile for it. */
 static const char tree[] =
     "{\"format\":1,\"nodes\":["
     "{\"type\":\"MAFClientRegCfg\",\"name\":\"maf1\",\"attrs\":{\"fqdn\":\"" MAF_FQDN "\",\"adminFQDN\":"
     "\"admin.example.org\",\"httpPort\":%u,\"labels\":[\"gw42\"]},\"links\":[\"" A "ap-11\"]},"
-    "{\"type\":\"authenticationProfile\",\"name\":\"ap-11\",\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":["
-    "\"00AE\"],\"symmKeyID\":\"" KM_ID "\"},\"links\":[]},"
+    "{\"type\":\"authenticationProfile\",\"name\":\"ap-11\",%s},"
     "{\"type\":\"authenticationProfile\",\"name\":\"ap-22\",\"attrs\":{\"SUID\":22,\"TLSCiphersuites\":["
     "\"00AE\"],\"keyRegDuration\":\"P30D\",\"keyRegLabels\":[\"saef\"]},"
     "\"links\":[\"./DCFG/MEFClientRegCfg/mef.example.com\"]},"
@@ -41,11 +45,25 @@ static const char tree[] =
     "{\"type\":\"registration\",\"name\":\"reg2\",\"attrs\":{\"originatorID\":\"/gw-0043\",\"CSE-ID\":"
     "\"//sp.example.net/in-cse\"},\"links\":[\"" A "ap-32\"]}]}";
 
+static const char by_key[] =
+    "\"attrs\":{\"SUID\":11,\"TLSCiphersuites\":[\"00AE\"],\"symmKeyID\":\"" KM_ID "\"},\"links\":[]";
+/* %s: fingerprint */
+static const char by_certificate[] =
+    "\"attrs\":{\"SUID\":41,\"TLSCiphersuites\":[\"C023\"],\"myCertFingerprint\":\"%s\"},"
+    "\"links\":[\"./DCFG/trustAnchorCred/mef.example.com-ca\"]";
+/* %s: fingerprint; %u: port of the web server */
+static const char anchor[] =
+    "{\"format\":1,\"nodes\":[{\"type\":\"trustAnchorCred\",\"name\":\"ta\",\"attrs\":{"
+    "\"certFingerprint\":\"%s\",\"URI\":\"https://" WEB_FQDN ":%u/root.pem\"},\"links\":[]}]}";
+
 struct world;
+
+enum where { AT_MEF, AT_MAF, AT_WEB };
 
 struct message {
     const char *name, *op, *resource;
-    gboolean maf;        /* at the MAF */
+    enum where at;
+    enum key_column column;
     const char *records; /* what a good one leaves there one more of; NULL: nothing */
     /* Does it. FALSE: it failed, in the way in which it has to be said. */
     gboolean (*act)(struct world *w, GString *why);
@@ -53,19 +71,22 @@ struct message {
 
 struct world {
     struct e2e e;
-    struct sim_process *maf;
+    struct sim_process *maf, *web;
+    gboolean certificate; /* both servers know us by a certificate */
+    gboolean by_hand;     /* no command: none could come over a connection that is spoilt */
+    char *pem, *other_pem, *private_pem, *fingerprint;
     const struct message *m;
     char *reg;
     unsigned serial;
     char *key, *object; /* that the message is about: its identifier, its Credential */
     /* of one cell */
     size_t mark;
-    unsigned requests, violations;
+    unsigned requests, violations, connections;
 };
 
 static struct sim_process *server(const struct world *w)
 {
-    return w->m->maf ? w->maf : w->e.sim;
+    return w->m->at == AT_MAF ? w->maf : w->m->at == AT_WEB ? w->web : w->e.sim;
 }
 
 static void complain(GString *why, gboolean bad, const char *text)
@@ -99,25 +120,44 @@ static void remember_key(struct world *w, const char *profile)
     w->key = e2e_key_of(&w->e, profile, &w->object);
 }
 
-static gboolean do_key_create(struct world *w, GString *why)
+static const char *profile_of(const struct world *w)
 {
-    gboolean good = command(w, A "ap-22", 1, 22, why);
-    if (good)
-        remember_key(w, PROFILE "ap_2d22");
-    return good;
+    return w->m->at == AT_MAF ? PROFILE "ap_2d32" : PROFILE "ap_2d22";
 }
 
-static gboolean do_maf_key_create(struct world *w, GString *why)
+static gboolean do_key_create(struct world *w, GString *why)
 {
-    gboolean good = command(w, A "ap-32", 1, 32, why);
+    gboolean maf = w->m->at == AT_MAF,
+             good = w->by_hand ? e2e_process(&w->e, profile_of(w), maf ? 32 : 22) == CMD_STATUS_OK
+                               : command(w, maf ? A "ap-32" : A "ap-22", 1, maf ? 32 : 22, why);
     if (good)
-        remember_key(w, PROFILE "ap_2d32");
+        remember_key(w, profile_of(w));
     return good;
 }
 
 static gboolean do_maf_create(struct world *w, GString *why)
 {
     return command(w, "./DCFG/MAFClientRegCfg/maf1", 3, 0, why);
+}
+
+/* Other values are brought to the MAF (8.3.9.9.8). */
+static gboolean do_maf_update(struct world *w, GString *why)
+{
+    g_autofree char *label = g_strdup_printf("gw42-%u", w->serial);
+    e2e_set(&w->e, MAF_NODE, "labels", g_variant_new_strv((const char *[]){label, NULL}, -1));
+    if (!do_maf_create(w, why))
+        return FALSE;
+    json_t *state = sim_state(w->maf),
+           *one = json_array_get(json_object_get(json_object_get(state, "state"), "registrations"), 0);
+    if (g_strcmp0(json_string_value(json_array_get(json_object_get(one, "lbl"), 0)), label) != 0)
+        g_string_append(why, "; the MAF has other labels");
+    json_decref(state);
+    return TRUE;
+}
+
+static gboolean do_anchor(struct world *w, GString *why)
+{
+    return command(w, "./DCFG/trustAnchorCred/ta", 2, 0, why);
 }
 
 /* The words in which a server's fault may be said. */
@@ -142,8 +182,9 @@ static gboolean do_key_retrieve(struct world *w, GString *why)
     return v != NULL;
 }
 
-/* A method of the key's object that gives a job. */
-static gboolean on_key(struct world *w, const char *method, gboolean force, GString *why)
+/* A method that gives a job, with the job done. */
+static gboolean work(struct world *w, const char *path, const char *interface, const char *method,
+                     gboolean force, GString *why)
 {
     g_autoptr(GError) error = NULL;
     GVariantBuilder b;
@@ -152,8 +193,7 @@ static gboolean on_key(struct world *w, const char *method, gboolean force, GStr
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
     if (force)
         g_variant_builder_add(&b, "{sv}", "Force", g_variant_new_boolean(TRUE));
-    g_autoptr(GVariant) v =
-        e2e_call(&w->e, w->object, "org.mefclient1.Credential", method, g_variant_new("(a{sv})", &b), &error);
+    g_autoptr(GVariant) v = e2e_call(&w->e, path, interface, method, g_variant_new("(a{sv})", &b), &error);
     if (!v) {
         g_string_append_printf(why, "; %s: %s", method, error->message);
         return FALSE;
@@ -165,21 +205,31 @@ static gboolean on_key(struct world *w, const char *method, gboolean force, GStr
 
 static gboolean do_key_update(struct world *w, GString *why)
 {
-    return on_key(w, "Renew", FALSE, why);
+    return work(w, w->object, "org.mefclient1.Credential", "Renew", FALSE, why);
 }
 
 static gboolean do_key_delete(struct world *w, GString *why)
 {
-    return on_key(w, "Delete", TRUE, why);
+    return work(w, w->object, "org.mefclient1.Credential", "Delete", TRUE, why);
 }
 
-static const struct message messages[KEY_MESSAGES] = {
-    [KEY_CREATE] = {"key-create", "create", "base", FALSE, "keys", do_key_create},
-    [MAF_KEY_CREATE] = {"maf-key-create", "create", "base", TRUE, "keys", do_maf_key_create},
-    [MAF_CREATE] = {"maf-create", "create", "base", TRUE, "registrations", do_maf_create},
-    [KEY_RETRIEVE] = {"key-retrieve", "retrieve", "key", FALSE, NULL, do_key_retrieve},
-    [KEY_UPDATE] = {"key-update", "update", "key", FALSE, NULL, do_key_update},
-    [KEY_DELETE] = {"key-delete", "delete", "key", FALSE, NULL, do_key_delete},
+static gboolean do_maf_delete(struct world *w, GString *why)
+{
+    return work(w, MAF_REG, "org.mefclient1.Registration", "Deregister", FALSE, why);
+}
+
+static const struct message messages[] = {
+    {"key-create", "create", "base", AT_MEF, COL_KEY_CREATE, "keys", do_key_create},
+    {"key-retrieve", "retrieve", "key", AT_MEF, COL_KEY_RETRIEVE, NULL, do_key_retrieve},
+    {"key-update", "update", "key", AT_MEF, COL_KEY_UPDATE, NULL, do_key_update},
+    {"key-delete", "delete", "key", AT_MEF, COL_KEY_DELETE, NULL, do_key_delete},
+    {"maf-key-create", "create", "base", AT_MAF, COL_MAF_KEY_CREATE, "keys", do_key_create},
+    {"maf-key-update", "update", "key", AT_MAF, COL_KEY_UPDATE, NULL, do_key_update},
+    {"maf-key-delete", "delete", "key", AT_MAF, COL_KEY_DELETE, NULL, do_key_delete},
+    {"maf-create", "create", "base", AT_MAF, COL_MAF_CREATE, "registrations", do_maf_create},
+    {"maf-update", "update", "registration", AT_MAF, COL_MAF_UPDATE, NULL, do_maf_update},
+    {"maf-delete", "delete", "registration", AT_MAF, COL_MAF_DELETE, NULL, do_maf_delete},
+    {"anchor-fetch", "retrieve", "file", AT_WEB, COL_ANCHOR, NULL, do_anchor},
 };
 
 /* ---- before ------------------------------------------------------------------------------------------- */
@@ -225,6 +275,27 @@ static gboolean is_held(struct world *w, const char *key)
     return strstr(list, word) != NULL;
 }
 
+static gboolean no_anchor(struct e2e *e, void *data)
+{
+    g_autofree char *list = e2e_token_list(e);
+    return strstr(list, "\tta\t") == NULL;
+}
+
+/* A node whose certificate is not in the token. */
+static gboolean prepare_anchor(struct world *w)
+{
+    if (!no_anchor(&w->e, NULL)) {
+        e2e_delete(&w->e, ANCHOR);
+        if (!e2e_try(&w->e, no_anchor, NULL, 20)) /* T15 */
+            return FALSE;
+    }
+    g_autofree char *there = e2e_get_string(&w->e, ANCHOR, "TrustAnchorCred", "URI"),
+                    *text = g_strdup_printf(anchor, w->fingerprint, sim_port(w->web));
+    if (!*there)
+        e2e_import(&w->e, text);
+    return TRUE;
+}
+
 static gboolean prepare(struct world *w)
 {
     g_autoptr(GString) why = g_string_new(NULL);
@@ -232,15 +303,13 @@ static gboolean prepare(struct world *w)
         return (w->key && !is_held(w, w->key)) || register_for_us(w);
     if (w->m->act == do_key_update || w->m->act == do_key_delete)
         return (w->object && is_held(w, w->key)) || do_key_create(w, why);
-    if (w->m->act == do_maf_create && !maf_is_new(&w->e, NULL)) {
-        g_autoptr(GError) error = NULL;
-        g_autofree char *state = e2e_get_string(&w->e, MAF_REG, "Registration", "State");
-        if (!*state)
-            return TRUE; /* never registered */
-        G_GNUC_UNUSED g_autoptr(GVariant) v = e2e_call(&w->e, MAF_REG, "org.mefclient1.Registration",
-                                                       "Deregister", g_variant_new("(a{sv})", NULL), &error);
-        return error == NULL && e2e_try(&w->e, maf_is_new, NULL, 20);
-    }
+    if (w->m->act == do_anchor)
+        return prepare_anchor(w);
+    g_autofree char *state = e2e_get_string(&w->e, MAF_REG, "Registration", "State");
+    if (w->m->act == do_maf_update || w->m->act == do_maf_delete)
+        return strcmp(state, "registered") == 0 || do_maf_create(w, why);
+    if (w->m->act == do_maf_create && *state && strcmp(state, "new") != 0)
+        return do_maf_delete(w, why) && e2e_try(&w->e, maf_is_new, NULL, 20);
     return TRUE;
 }
 
@@ -249,10 +318,11 @@ static gboolean prepare(struct world *w)
 static void read_log(struct world *w)
 {
     json_t *log = sim_log(server(w));
-    w->requests = w->violations = 0;
+    w->requests = w->violations = w->connections = 0;
     for (size_t i = w->mark; i < json_array_size(log); i++) {
         json_t *line = json_array_get(log, i);
         w->violations += json_array_size(json_object_get(line, "violation")) > 0;
+        w->connections += json_object_get(line, "request") == NULL;
         w->requests += json_object_get(line, "request") && g_strcmp0(e2e_text(line, "op"), w->m->op) == 0 &&
                        g_strcmp0(e2e_text(line, "resource"), w->m->resource) == 0;
     }
@@ -304,18 +374,54 @@ static unsigned lines_in(const char *text)
 
 static gboolean in_order(struct e2e *e, void *data)
 {
-    static const char *const given[] = {KM_ID, NULL};
+    static const char *const given[] = {KM_ID, "factory", NULL};
     g_autofree char *wrong = e2e_token_disorder(e, given), *keys = held_keys(data);
 
     return !wrong && strstr(keys, E2E_KPM_ID) && strstr(keys, KM_ID);
 }
 
+/* What the web server gives instead of the certificate. */
+static char *file(const struct world *w, const char *name)
+{
+    gsize n = strlen(w->pem);
+
+    if (strcmp(name, "other") == 0)
+        return g_strdup(w->other_pem);
+    if (strcmp(name, "twice") == 0)
+        return g_strconcat(w->pem, w->pem, NULL);
+    if (strcmp(name, "key") == 0)
+        return g_strconcat(w->pem, w->private_pem, NULL);
+    if (strcmp(name, "text") == 0)
+        return g_strconcat("the root of an application\n", w->pem, NULL);
+    char *text = g_strdup(w->pem);
+    if (strcmp(name, "cut") == 0)
+        text[n / 2] = '\0';
+    else /* damaged */
+        text[n / 2] = text[n / 2] == 'A' ? 'B' : 'A';
+    return text;
+}
+
 static void lay(struct world *w, const struct key_fault *f)
 {
-    gboolean always = f->text[0] == '*';
-    g_autofree char *body = g_strdup_printf("{\"at\":{\"op\":\"%s\",\"resource\":\"%s\",\"times\":%d},%s}",
-                                            w->m->op, w->m->resource, always ? 0 : 1, f->text + always);
-    json_decref(sim_post(server(w), "/sim/faults", body));
+    const char *text = f->text + (strchr("*#+", f->text[0]) != NULL);
+    json_t *body;
+
+    if (f->text[0] == '#') {
+        g_autofree char *all = g_strdup_printf("{\"at\":{\"connection\":0},%s}", text);
+        json_decref(sim_post(server(w), "/sim/faults", all));
+        return;
+    }
+    if (f->text[0] == '+') {
+        g_autofree char *content = file(w, text);
+        body =
+            json_pack("{s:{s:s},s:s,s:s}", "at", "resource", w->m->resource, "do", "body", "body", content);
+    } else {
+        g_autofree char *one = g_strdup_printf("{\"at\":{\"op\":\"%s\",\"resource\":\"%s\",\"times\":%d},%s}",
+                                               w->m->op, w->m->resource, f->text[0] == '*' ? 0 : 1, text);
+        body = json_loads(one, 0, NULL);
+    }
+    json_decref(sim_call(server(w), "POST", "/sim/faults", body, NULL));
+    json_decref(body);
 }
 
 static gint64 end_of_key(struct world *w)
@@ -340,11 +446,17 @@ static void judge(struct world *w, const struct before *b, gboolean good, GStrin
     if (!good) {
         complain(why, strcmp(keys, b->keys) != 0, "the keys in the token have changed");
         complain(why, w->m->act == do_key_update && end_of_key(w) != b->end, "another end was stored");
-    } else if (w->m->act == do_key_create || w->m->act == do_maf_key_create || w->m->act == do_key_retrieve) {
+    } else if (w->m->act == do_key_create || w->m->act == do_key_retrieve) {
         complain(why, more != 1 || !is_held(w, w->key), "not one more key in the token");
     } else if (w->m->act == do_key_delete) {
         complain(why, more != -1 || is_held(w, b->key), "the key is still in the token");
     }
+    if (w->m->act == do_anchor)
+        complain(why, no_anchor(&w->e, NULL) == good, "the trust anchor in the token");
+    if (w->m->act == do_maf_delete)
+        complain(why, maf_is_new(&w->e, NULL) != good, "the state of the registration");
+    if (w->m->act == do_maf_update)
+        complain(why, records(w, "registrations") != 1, "not one registration at the MAF");
     if (w->m->act != do_maf_create)
         return;
     g_autofree char *state = e2e_get_string(&w->e, MAF_REG, "Registration", "State");
@@ -390,12 +502,15 @@ static gboolean run_cell(struct world *w, const struct key_fault *f, char letter
     if (prepare(w)) {
         struct before b = look(w);
         w->mark = log_length(w);
+        w->by_hand = letter == 'k' && w->m->at == AT_MEF;
         lay(w, f);
         good = w->m->act(w, why);
         read_log(w);
         complain(why, good != want->good, good ? "it did not fail" : "it failed");
         complain(why, w->requests != want->requests, "another number of requests");
         complain(why, w->violations > 0 && letter != 'a', "a violation");
+        complain(why, letter == 'k' && (w->connections < 1 || w->connections > 2),
+                 "another number of handshakes");
         judge(w, &b, good, why);
         complain(why, want->undone && records(w, w->m->records) != b.records, "not given up at the server");
         json_decref(sim_call(server(w), "DELETE", "/sim/faults", NULL, NULL));
@@ -404,6 +519,7 @@ static gboolean run_cell(struct world *w, const struct key_fault *f, char letter
         complain(why, TRUE, "the client cannot be brought to the start");
     *ret_seen = NULL;
     unsigned n = w->requests;
+    w->by_hand = FALSE;
     if (letter == 'a')
         restart(w, why);
     if (!good && why->len == 0) {
@@ -419,24 +535,70 @@ static gboolean run_cell(struct world *w, const struct key_fault *f, char letter
 
 /* ---- all cells ---------------------------------------------------------------------------------------- */
 
-static void start(struct world *w, const struct message *m)
+/* A certificate to be fetched, and others. */
+static void make_certificates(struct world *w)
 {
-    *w = (struct world){.m = m};
-    e2e_up(&w->e, "{\"commands\":[],\"retryDuration\":\"PT1H\"}");
-    g_autofree char *dir = g_build_filename(w->e.dir, "maf", NULL);
+    static const struct pki_spec root = {.cn = "Application root", .ca = true};
+    EVP_PKEY *key = pki_key(NULL);
+    X509 *one = pki_issue(&root, key, NULL, NULL), *other = pki_issue(&root, key, NULL, NULL);
+    struct der der = pki_der_of(one), pkcs8 = pki_key_der(key);
+    g_autofree char *base64 = g_base64_encode(pkcs8.data, pkcs8.len);
+    char name[FINGERPRINT_NI_LEN];
+    uint8_t sum[32];
+
+    g_assert_true(EVP_Digest(der.data, der.len, sum, NULL, EVP_sha256(), NULL));
+    fingerprint_format_ni(sum, name);
+    w->fingerprint = g_strdup(name);
+    w->pem = pki_pem_of(one);
+    w->other_pem = pki_pem_of(other);
+    w->private_pem = g_strdup_printf("-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n", base64);
+    free(der.data);
+    free(pkcs8.data);
+    X509_free(one);
+    X509_free(other);
+    EVP_PKEY_free(key);
+}
+
+static void start_servers(struct world *w)
+{
+    g_autofree char *dir = g_build_filename(w->e.dir, "maf", NULL),
+                    *web = g_build_filename(w->e.dir, "web", NULL);
     g_autofree char *state = g_strdup_printf("--mef-state=%s/sim.state", w->e.dir);
     g_autofree char *ca = g_strdup_printf("--ca=%s/ca", w->e.dir);
     const char *const args[] = {"--role=maf", state, ca, "--psk=" KM_ID "=" KM_HEX, NULL};
+    const char *const web_args[] = {ca, NULL};
+    json_t *scenario = json_pack("{s:{s:s}}", "files", "/root.pem", w->pem);
+    char *text = json_dumps(scenario, 0);
+
     g_assert_cmpint(g_mkdir(dir, 0700), ==, 0);
+    g_assert_cmpint(g_mkdir(web, 0700), ==, 0);
     w->maf = sim_start(dir, MAF_FQDN, NULL, args);
+    w->web = sim_start(web, WEB_FQDN, text, web_args);
+    free(text);
+    json_decref(scenario);
+}
+
+/* The web server is believed by the MEF's CA, so whoever fetches has a certificate, too. */
+static void start(struct world *w, const struct message *m, gboolean certificate)
+{
+    g_autofree char *mine = NULL, *profile = NULL;
+
+    *w = (struct world){.m = m, .certificate = certificate};
+    e2e_up(&w->e, "{\"commands\":[],\"retryDuration\":\"PT1H\"}");
+    make_certificates(w);
+    start_servers(w);
     e2e_configure(&w->e, SETTINGS);
     e2e_put_key(&w->e, KM_ID, KM_HEX);
+    certificate = certificate || m->at == AT_WEB;
+    if (certificate)
+        mine = e2e_make_certificate(&w->e, E2E_SAN);
     e2e_agent_start_ready(&w->e);
-    w->reg = e2e_add_mef(&w->e);
+    w->reg = certificate ? e2e_add_mef_by_certificate(&w->e, mine) : e2e_add_mef(&w->e);
     e2e_wait_idle(&w->e, w->reg);
-    g_autofree char *text = g_strdup_printf(tree, sim_port(w->maf));
+    profile = certificate ? g_strdup_printf(by_certificate, mine) : g_strdup(by_key);
+    g_autofree char *text = g_strdup_printf(tree, sim_port(w->maf), profile);
     e2e_import(&w->e, text);
-    if (m->act == do_maf_key_create) {
+    if (m->at == AT_MAF && m->act != do_maf_create) {
         g_autoptr(GString) why = g_string_new(NULL);
         if (!do_maf_create(w, why))
             g_error("no registration at the MAF%s", why->str);
@@ -449,7 +611,12 @@ static int stop(struct world *w)
     if (status)
         e2e_dump(&w->e);
     (void)sim_stop(w->maf);
+    (void)sim_stop(w->web);
     e2e_down(&w->e);
+    g_free(w->pem);
+    g_free(w->other_pem);
+    g_free(w->private_pem);
+    g_free(w->fingerprint);
     g_free(w->reg);
     g_free(w->key);
     g_free(w->object);
@@ -463,7 +630,7 @@ static gboolean wanted(const char *const *only, const char *name)
 
 unsigned key_messages(void)
 {
-    return KEY_MESSAGES;
+    return G_N_ELEMENTS(messages);
 }
 
 const char *key_message_name(unsigned message)
@@ -475,7 +642,7 @@ unsigned key_message_cells(unsigned message)
 {
     unsigned n = 0;
     for (unsigned f = 0; f < key_fault_count(); f++)
-        n += key_fault_get(f)->letters[message] != '-';
+        n += key_fault_get(f)->letters[messages[message].column] != '-';
     return n;
 }
 
@@ -484,25 +651,31 @@ unsigned key_message_run(unsigned message, const char *const *only,
 {
     struct world w;
     unsigned n = 0;
+    int ended_badly = 0;
 
-    start(&w, &messages[message]);
+    start(&w, &messages[message], FALSE);
     for (unsigned f = 0; f < key_fault_count(); f++) {
         const struct key_fault *fault = key_fault_get(f);
         g_autofree char *text = NULL;
-        if (fault->letters[message] == '-' || !wanted(only, fault->name))
+        char letter = fault->letters[messages[message].column];
+        if (letter == '-' || !wanted(only, fault->name))
             continue;
         n++;
-        gboolean ok = run_cell(&w, fault, fault->letters[message], &text);
+        if (w.certificate != (letter == 'k')) {
+            ended_badly |= stop(&w);
+            start(&w, &messages[message], letter == 'k');
+        }
+        gboolean ok = run_cell(&w, fault, letter, &text);
         seen(ctx, fault->name, ok, text);
         if (!ok) { /* the next one finds a client in order */
             e2e_dump(&w.e);
             (void)stop(&w);
-            start(&w, &messages[message]);
+            start(&w, &messages[message], letter == 'k');
         }
     }
     int status = stop(&w);
-    if (status) {
-        g_autofree char *text = g_strdup_printf("the agent ended with %d", status);
+    if (status || ended_badly) {
+        g_autofree char *text = g_strdup_printf("the agent ended with %d", status ? status : ended_badly);
         seen(ctx, "-", FALSE, text);
     }
     return n;

@@ -4,14 +4,17 @@
 
 #include <glib.h>
 
-enum key_message {
-    KEY_CREATE,
-    MAF_KEY_CREATE,
-    MAF_CREATE,
-    KEY_RETRIEVE,
-    KEY_UPDATE,
-    KEY_DELETE,
-    KEY_MESSAGES
+/* The columns. Update and de-registration of a key are the same at a MEF and at a MAF. */
+enum key_column {
+    COL_KEY_CREATE,
+    COL_MAF_KEY_CREATE,
+    COL_MAF_CREATE,
+    COL_KEY_RETRIEVE,
+    COL_KEY_UPDATE,
+    COL_KEY_DELETE,
+    COL_MAF_UPDATE,
+    COL_MAF_DELETE,
+    COL_ANCHOR
 };
 
 /* What a letter means. */
@@ -25,8 +28,10 @@ struct key_expectation {
 
 struct key_fault {
     const char *name;
-    const char *text;    /* begins with '*' when it strikes every time */
-    const char *letters; /* in the order of the messages; '-': no such cell */
+    /* Begins with '*' when it strikes every time; with '+' when it is a file with that name in the world of
+     * key-cells.c, which is sent instead; with '#' when it strikes every connection. */
+    const char *text;
+    const char *letters; /* in the order of the columns; '-': no such cell */
 };
 
 unsigned key_fault_count(void);

@@ -107,8 +107,8 @@ int scenario_add_faults(struct sim *sim, json_t *faults, char **ret_error)
 static int check_words(json_t *s, char **ret_error)
 {
     static const char *const known[] = {
-        "registration", "commands", "retryDuration",      "faults",   "est",    "clock",
-        "ids",          "priority", "server-certificate", "bindings", "comment"};
+        "registration", "commands", "retryDuration",      "faults",   "est",     "clock",
+        "ids",          "priority", "server-certificate", "bindings", "comment", "files"};
     const char *name;
     json_t *value;
     struct duration d;

@@ -145,6 +145,12 @@ static const char *header(struct request *r, const char *name)
     return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
 }
 
+/* What the scenario has at this path for whoever comes, or NULL. */
+static const char *file_of(const struct request *r)
+{
+    return json_text(json_object_get(r->sim->scenario, "files"), r->path, NULL);
+}
+
 /* What the request is, in the words of the log and of the faults. */
 static void name_request(struct request *r)
 {
@@ -157,6 +163,8 @@ static void name_request(struct request *r)
         r->resource = "est";
         return;
     }
+    if (file_of(r))
+        r->resource = "file";
     for (size_t i = 0; i < ELEMENTS(ops); i++)
         if (streq(r->method, ops[i].method))
             r->op = ops[i].op;
@@ -239,7 +247,8 @@ static void handle(struct request *r, struct answer *a)
     r->content_type = header(r, "Content-Type");
     name_request(r);
     check_shape(r);
-    if (!streq(r->resource, "est"))
+    bool file = streq(r->resource, "file");
+    if (!file && !streq(r->resource, "est"))
         check_primitive(r);
     r->fault = fault_match(r);
     if (fault_before(r->fault))
@@ -251,6 +260,9 @@ static void handle(struct request *r, struct answer *a)
             answer_set(a, 403, "refused", 7, "text/plain");
         else
             answer_error(a, (unsigned)json_number(refused, "rsc", 4103), "this identity is refused");
+    } else if (file) {
+        answer_set(a, streq(r->op, "retrieve") ? 200 : 405, file_of(r), strlen(file_of(r)),
+                   "application/x-pem-file");
     } else if (!est_handle(r, a)) {
         mef_handle(r, a);
     }
