@@ -207,6 +207,8 @@ enum outcome renewal_end(struct client *c, uint32_t csc)
     c->error = why;
     tell_event(c, EVENT_CERTIFICATE_REFUSED, &c->cmd,
                "The certificate of '%s' was not renewed, the former one stays: %s", c->cfg.node, why.text);
+    c->credential_name[0] = '\0'; /* a handshake with the new one may have been the last */
+    session_foresee(c);
     over(c, &why);
     c->error = (struct mef_error){0};
     return OUT_OK;

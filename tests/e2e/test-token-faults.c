@@ -6,6 +6,7 @@
 
 #include "tests/e2e/token-cells.h"
 
+#define PREFIX  "org.mefclient1."
 #define MANAGER "/org/mefclient1"
 #define TOKEN   "/org/mefclient1/token/e2e"
 #define CELL(function, at, rv)                                                                               \
@@ -171,6 +172,59 @@ static void test_idle(void)
     check_order(&c, 2);
     e2e_wait_property(&c.e, MANAGER, "Manager", "State", "ready");
     g_assert_cmpint(token_cells_close(&c), ==, 0);
+}
+
+static gboolean asks_with_the_new_one(struct e2e *e, void *data)
+{
+    (void)data;
+    return e2e_sim_count(e, "retrieve", "registration") > 0;
+}
+
+/* A renewal by hand is given up while the token, which holds the new pair whole, is away: the pair goes when
+ * the token is back, or, over a stop in between, at the start. */
+static void renewal_given_up(gboolean over_a_restart)
+{
+    struct token_cells c;
+
+    token_cells_open(&c);
+    token_cells_add(&c);
+    check_rest(&c, 1, 20);
+    check_order(&c, 1);
+    json_decref(sim_post(c.e.sim, "/sim/faults",
+                         "{\"at\":{\"op\":\"retrieve\",\"resource\":\"registration\",\"times\":0},"
+                         "\"do\":\"silent\"}"));
+    g_autofree char *credential = e2e_get_string(&c.e, c.reg, "Registration", "Credential");
+    must_call(&c, credential, "Credential", "Renew");
+    g_autofree char *job = g_steal_pointer(&c.job);
+    e2e_wait(&c.e, "the new certificate is tried", asks_with_the_new_one, NULL, 30);
+    token_cells_remove(&c);
+    wait_token(&c, "absent");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) v =
+        e2e_call(&c.e, job, PREFIX "Job", "Cancel", g_variant_new("(a{sv})", NULL), &error);
+    g_assert_no_error(error);
+    e2e_wait(&c.e, "the job ends", job_over, job, 30);
+    g_autofree char *state = e2e_get_string(&c.e, job, "Job", "State");
+    g_assert_cmpstr(state, ==, "cancelled");
+    json_decref(sim_call(c.e.sim, "DELETE", "/sim/faults", NULL, NULL));
+    if (over_a_restart)
+        g_assert_cmpint(e2e_agent_stop(&c.e, NULL), ==, 0);
+    token_cells_return(&c);
+    if (over_a_restart)
+        e2e_agent_start_ready(&c.e);
+    wait_token(&c, "present");
+    check_order(&c, 1);
+    e2e_wait_property(&c.e, c.reg, "Registration", "Credential", credential);
+    one_more_command(&c);
+    check_rest(&c, 2, 20);
+    check_order(&c, 2);
+    g_assert_cmpint(token_cells_close(&c), ==, 0);
+}
+
+static void test_renewal(void)
+{
+    renewal_given_up(FALSE);
+    renewal_given_up(TRUE);
 }
 
 /* In the middle of: finding, listing, reading, making a key, signing (request and handshake), storing. */
@@ -356,6 +410,7 @@ int main(int argc, char **argv)
     g_test_add_func("/e2e/token/EE-23/in-use-stays", test_in_use_stays);
     g_test_add_func("/e2e/token/EE-23/removed-while-idle", test_idle);
     g_test_add_func("/e2e/token/EE-23/removed-in-the-middle", test_in_the_middle);
+    g_test_add_func("/e2e/token/EE-02/EE-23/removed-under-a-renewal", test_renewal);
     g_test_add_func("/e2e/token/EE-23/removed-while-opened", test_opening_and_listing);
     g_test_add_func("/e2e/token/MC-21/full", test_full);
     g_test_add_func("/e2e/token/MC-21/read-only", test_read_only);
