@@ -403,20 +403,38 @@ int token_find_key(struct token *t, const uint8_t *id, size_t id_len, struct mef
     return r;
 }
 
+/* Inside the session: the point of a pair; out of the certificate when the token has no public key object and
+ * the certificate is shown to be that of the private key. */
+static int pair_point(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret[P256_POINT_LEN],
+                      struct mef_error *reterr)
+{
+    struct object_key private = by_id(TOKEN_PRIVATE_KEY, id, id_len);
+    CK_OBJECT_HANDLE h;
+    int r = find_pair(t, id, id_len, &h, reterr);
+
+    if (r == 0)
+        return read_point(t, h, ret, reterr);
+    if (r != -ENOENT || token_lookup(t, &private, &h, NULL, NULL) < 0)
+        return r;
+    r = point_of_cert(t, id, id_len, ret, reterr);
+    if (r == 0)
+        r = halves_fit(t, h, ret, reterr);
+    if (r == 0 || r == -ENOENT)
+        return token_not_found(t, "public key", id, id_len, NULL, reterr);
+    return r < 0 ? r : 0;
+}
+
 int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret_xy[64],
                      struct mef_error *reterr)
 {
     uint8_t point[P256_POINT_LEN];
-    CK_OBJECT_HANDLE h;
     int r = token_check_id(id, id_len, reterr);
 
     if (r == 0)
         r = token_enter(t, true, reterr);
     if (r < 0)
         return r;
-    r = find_pair(t, id, id_len, &h, reterr);
-    if (r == 0)
-        r = read_point(t, h, point, reterr);
+    r = pair_point(t, id, id_len, point, reterr);
     token_leave(t);
     if (r == 0)
         memcpy(ret_xy, point + 1, P256_POINT_LEN - 1);

@@ -167,7 +167,8 @@ int token_generate_p256(struct token *t, const uint8_t *id, size_t id_len, const
 /* 0 when the private and the public half are there; NotFound. */
 int token_find_key(struct token *t, const uint8_t *id, size_t id_len, struct mef_error *reterr);
 
-/* X || Y of the public half. NotFound; Failed when it is no P-256 key. */
+/* X || Y of the public half, from the certificate with the same CKA_ID where the token has no public key
+ * object. NotFound; Failed when it is no P-256 key. */
 int token_public_key(struct token *t, const uint8_t *id, size_t id_len, uint8_t ret_xy[64],
                      struct mef_error *reterr);
 
