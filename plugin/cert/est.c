@@ -276,21 +276,35 @@ static int wait_for(struct run *run, int64_t retry_after)
     return 0;
 }
 
+/* The request for the next POST. What is repeated is the same to the octet (RFC 7030 4.2.3), unless it has to
+ * hold the tls-unique of another connection: a server may know a request that waits by its octets. */
+static int next_request(struct run *run, char **challenge, char **body)
+{
+    _cleanup_(freep) char *now = NULL;
+    int r = channel_binding(run, &now);
+
+    if (r != 0 || (*body && !run->provisional && streq0(now, *challenge)))
+        return r;
+    free(*body);
+    *body = NULL;
+    free(*challenge);
+    *challenge = TAKE_PTR(now);
+    return run->provisional ? compose_provisional(run, *challenge, body)
+                            : compose(run, run->key, *challenge, body);
+}
+
 /* Step 4: posts until there is an answer that counts. */
 static int enrol(struct run *run, struct der_list *ret)
 {
     enum est_operation op = run->renew ? EST_SIMPLEREENROLL : EST_SIMPLEENROLL;
+    _cleanup_(freep) char *challenge = NULL, *body = NULL;
     unsigned attempts = 0;
 
     for (;;) {
-        _cleanup_(freep) char *challenge = NULL, *body = NULL;
         struct http_response answer = {0};
         bool moved;
-        int r = channel_binding(run, &challenge);
+        int r = next_request(run, &challenge, &body);
 
-        if (r == 0)
-            r = run->provisional ? compose_provisional(run, challenge, &body)
-                                 : compose(run, run->key, challenge, &body);
         if (r != 0)
             return r;
         run->rebound = false;

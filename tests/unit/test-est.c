@@ -37,7 +37,8 @@ struct fake {
     struct step cacerts, csrattrs, posts[8];
     unsigned n_posts;
     GString *log;
-    char *last_challenge;
+    char *last_challenge, *last_body;
+    unsigned bodies;     /* of POSTs, other than the one before */
     unsigned connection; /* which tls-unique counts */
     bool connected;
     enum credential_kind opened_with;
@@ -107,6 +108,10 @@ static int fake_http(struct session *s, const struct http_request *req, const st
         if (step->reconnected)
             f->connection++;
         g_assert_cmpint(est_body_decode(req->body, req->body_len, LIMIT_EST_BODY, &csr), ==, 0);
+        g_autofree char *text = g_strndup(req->body, req->body_len);
+        f->bodies += g_strcmp0(f->last_body, text) != 0;
+        g_free(f->last_body);
+        f->last_body = g_steal_pointer(&text);
         g_free(f->last_challenge);
         f->last_challenge = challenge_of(&csr);
         if (step->status == 200 && !step->text) {
@@ -196,6 +201,7 @@ static void fake_done(struct fake *f)
     authority_done(&f->ca);
     g_string_free(f->log, TRUE);
     g_free(f->last_challenge);
+    g_free(f->last_body);
     EVP_PKEY_free(f->key);
     cancel_done(&f->cancel);
 }
@@ -466,6 +472,7 @@ static void test_retry_after(void)
     f.posts[1] = (struct step){.status = 200};
     g_assert_cmpint(fake_enrol(&f, NULL, &r, &err), ==, 0);
     g_assert_cmpstr(f.log->str, ==, "cacerts csrattrs simpleenroll simpleenroll ");
+    g_assert_cmpuint(f.bodies, ==, 1); /* RFC 7030 4.2.3: the same request again, to the octet */
     g_assert_cmpint(f.waited_until, >, 0);
     est_result_clear(&r);
     fake_done(&f);
