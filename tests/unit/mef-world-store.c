@@ -626,8 +626,10 @@ static int tree_settle(void *ctx, const struct node_outcome *o, const struct wai
     w->settles++;
     w->settled = o->status;
     w->settled_expires = o->expires;
-    g_free(w->settled_credential);
-    w->settled_credential = g_strdup(o->credential);
+    if (o->credential) { /* a failure does not untie */
+        g_free(w->settled_credential);
+        w->settled_credential = g_strdup(o->credential);
+    }
     g_free(w->settled_why);
     w->settled_why = g_strdup(o->why);
     if (o->owner) {

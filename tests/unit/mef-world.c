@@ -69,6 +69,8 @@ static void clock_sleep(void *ctx, const struct cancel *cancel, uint64_t usec)
             w->clock_set = false;
             break;
         }
+        if (end <= w->boot) /* passed while the machine slept */
+            break;
         if (end <= w->limit) {
             w->real += (int64_t)(end - w->boot);
             w->boot = end;
@@ -165,9 +167,10 @@ void world_answer(const struct seen *req, struct answer *ret, uint32_t rsc, cons
 static char *json_registration(struct world *w, const char *adfq)
 {
     return g_strdup_printf(
-        "{\"sec:mecr\":{\"ty\":4,\"ri\":\"%s\",\"rn\":\"%s\",\"pi\":\"-\",\"et\":\"%s\",\"cr\":\"" WORLD_ID
+        "{\"sec:%s\":{\"ty\":%d,\"ri\":\"%s\",\"rn\":\"%s\",\"pi\":\"-\",\"et\":\"%s\",\"cr\":\"" WORLD_ID
         "\",\"adfq\":\"%s\"%s%s}}",
-        w->reg_id, w->reg_id, w->et, adfq, w->ch ? ",\"ch\":" : "", w->ch ? w->ch : "");
+        w->config.maf ? "macr" : "mecr", w->config.maf ? 3 : 4, w->reg_id, w->reg_id, w->et, adfq,
+        w->ch ? ",\"ch\":" : "", w->ch ? w->ch : "");
 }
 
 static char *json_command(struct world *w)
@@ -245,7 +248,7 @@ static void mef_serve(struct world *w, const struct seen *req, struct answer *re
         w->registered = false;
         world_answer(req, ret, 2002, NULL);
     } else if (req->op == MEF_OP_UPDATE) {
-        text = g_strdup_printf("{\"sec:mecr\":{\"et\":\"%s\"}}", w->et);
+        text = g_strdup_printf("{\"sec:%s\":{\"et\":\"%s\"}}", w->config.maf ? "macr" : "mecr", w->et);
         world_answer(req, ret, 2004, text);
     } else {
         text = json_registration(w, WORLD_ADMIN);
@@ -368,7 +371,8 @@ static int transport_tls_unique(struct session *s, uint8_t *buf, size_t *len)
 
 static int transport_exporter(struct session *s, uint8_t *out, size_t len)
 {
-    g_assert_cmpstr(s->label, ==, "EXPORTER-oneM2M-Bootstrap");
+    g_assert_cmpstr(s->label, ==,
+                    s->w->config.maf ? "EXPORTER-oneM2M-Connection" : "EXPORTER-oneM2M-Bootstrap");
     g_assert_cmpuint(len, ==, 48);
     g_assert_cmpuint(s->requests, ==, 1);
     memset(out, (int)s->number, len);

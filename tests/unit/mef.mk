@@ -2,6 +2,7 @@
 MEF_TEST_LIBS = libmef.la libcert.la libpolicy.la libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS) $(GLIB_LIBS)
 MEF_TEST_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) -pthread
 MEF_WORLD = tests/unit/mef-world.c tests/unit/mef-world-store.c tests/unit/mef-world.h
+MEF_WORLD_KEYS = $(MEF_WORLD) tests/unit/mef-world-keys.c tests/unit/mef-world-keys.h
 
 check_PROGRAMS += tests/unit/test-mef-registration
 tests_unit_test_mef_registration_SOURCES = tests/unit/test-mef-registration.c $(MEF_WORLD)
@@ -44,9 +45,14 @@ tests_unit_test_mef_mo_node_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_mo_node_LDADD = $(MEF_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test-mef-keys
-tests_unit_test_mef_keys_SOURCES = tests/unit/test-mef-keys.c $(MEF_WORLD)
+tests_unit_test_mef_keys_SOURCES = tests/unit/test-mef-keys.c $(MEF_WORLD_KEYS)
 tests_unit_test_mef_keys_CFLAGS = $(MEF_TEST_CFLAGS)
 tests_unit_test_mef_keys_LDADD = $(MEF_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test-mef-triggers
+tests_unit_test_mef_triggers_SOURCES = tests/unit/test-mef-triggers.c $(MEF_WORLD_KEYS)
+tests_unit_test_mef_triggers_CFLAGS = $(MEF_TEST_CFLAGS)
+tests_unit_test_mef_triggers_LDADD = $(MEF_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test-mef-renewal
 tests_unit_test_mef_renewal_SOURCES = tests/unit/test-mef-renewal.c $(MEF_WORLD)

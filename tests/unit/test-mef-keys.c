@@ -7,101 +7,9 @@
 #include "plugin/base/str.h"
 #include "plugin/base/when.h"
 #include "plugin/mef/key-message.h"
-#include "tests/unit/mef-world.h"
+#include "tests/unit/mef-world-keys.h"
 
-#define PATH    "./DCFG/authenticationProfile/ap"
-#define ARGS    "{\"ccid\":3,\"cmda\":{\"mnca\":{\"obp\":\"" PATH "\",\"obt\":1,\"obsa\":{\"suid\":22}}}}"
-#define NAME(n) "key-" #n "@" WORLD_FQDN
-
-static char path[] = PATH, fqdn[] = WORLD_FQDN, admin[] = WORLD_ADMIN, cse[] = "//sp.example.net/in-cse",
-            days[] = "P10D";
-static char *const suites[] = {(char *)"00AE", NULL}, *const labels[] = {(char *)"saef", NULL};
-static struct mo_snapshot parent = {.definition = MGMT_REGISTRATION, .cse_id = cse};
-static struct mo_snapshot child = {.definition = MGMT_MEF_CLIENT_REG_CFG,
-                                   .path = path,
-                                   .fqdn = fqdn,
-                                   .admin_fqdn = admin,
-                                   .http_port = 8443};
-
-static struct mo_snapshot profile(void)
-{
-    return (struct mo_snapshot){.id = 7,
-                                .definition = MGMT_AUTHENTICATION_PROFILE,
-                                .path = path,
-                                .suid = 22,
-                                .key_reg_duration = days,
-                                .key_reg_labels = (char **)(uintptr_t)labels,
-                                .suites = (char **)(uintptr_t)suites,
-                                .parents = &parent,
-                                .n_parents = 1,
-                                .children = &child,
-                                .n_children = 1};
-}
-
-/* A MEF that knows keys: grants what is asked for, names them key-1, key-2... */
-struct keys {
-    unsigned creates, deletes, updates, retrieves;
-    uint32_t refuse;   /* rsc of creates, 0 = none */
-    const char *value; /* kv of a retrieval; NULL: 4103 */
-    const char *et;    /* of a retrieval and of updates; NULL: as asked */
-};
-
-static int key_hook(struct world *w, const struct seen *req, struct answer *ret)
-{
-    struct keys *k = w->hook_ctx;
-    g_autofree char *text = NULL;
-
-    if (req->op == MEF_OP_CREATE && req->ty == 5) {
-        k->creates++;
-        const char *et = strstr(req->body, "\"et\":\"");
-        if (k->refuse)
-            world_answer(req, ret, k->refuse, NULL);
-        else {
-            text = g_strdup_printf("{\"sec:skr\":{\"ri\":\"key-%u\",\"et\":\"%.15s\",\"cr\":\"" WORLD_ID
-                                   "\",\"adfq\":\"" WORLD_ADMIN
-                                   "\",\"suid\":22,\"tgis\":[\"//sp.example.net/in-cse\"]}}",
-                                   k->creates, et + 6);
-            world_answer(req, ret, 2001, text);
-        }
-        return 0;
-    }
-    if (!strstr(req->to, "/key-"))
-        return -1;
-    if (req->op == MEF_OP_DELETE) {
-        k->deletes++;
-        world_answer(req, ret, 2002, NULL);
-    } else if (req->op == MEF_OP_UPDATE) {
-        k->updates++;
-        text = k->et ? g_strdup_printf("{\"sec:skr\":{\"et\":\"%s\"}}", k->et) : NULL;
-        world_answer(req, ret, 2004, text);
-    } else if (k->value) {
-        k->retrieves++;
-        text = g_strdup_printf("{\"sec:skr\":{\"ri\":\"key-9\",\"et\":\"%s\",\"kv\":\"%s\"}}",
-                               k->et ? k->et : "20260530T080000", k->value);
-        world_answer(req, ret, 2000, text);
-    } else {
-        k->retrieves++;
-        world_answer(req, ret, 4103, NULL);
-    }
-    return 0;
-}
-
-/* A world with one key, key-1, registered on 2026-03-01 for ten days. */
-static struct world *with_key(struct mo_snapshot *n, struct keys *k)
-{
-    static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = ARGS};
-    struct world *w = world_registered();
-
-    w->node = n;
-    w->hook = key_hook;
-    w->hook_ctx = k;
-    world_commands(w, &command, 1);
-    world_request(w, MEF_PROC_POLL, 2);
-    g_assert_cmpuint(w->commands[0].reported, ==, 20);
-    g_assert_cmpstr(w->settled_credential, ==, NAME(1));
-    g_assert_cmpuint(k->creates, ==, 1);
-    return w;
-}
+static char *const labels[] = {(char *)"saef", NULL};
 
 static void end(struct world *w)
 {
@@ -114,9 +22,9 @@ static void end(struct world *w)
  * own end, and leaves the token at it. */
 static void test_renewal(void)
 {
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
 
     world_advance(w, 9 * DAY - 3600);
     g_assert_cmpuint(k.creates, ==, 1);
@@ -125,11 +33,11 @@ static void test_renewal(void)
     world_advance(w, 7200);
     g_assert_cmpuint(k.creates, ==, 2);
     g_assert_cmpuint(w->settles, ==, settles + 1);
-    g_assert_cmpstr(w->settled_credential, ==, NAME(2));
+    g_assert_cmpstr(w->settled_credential, ==, WORLD_KEY(2));
     g_assert_cmpuint(g_hash_table_size(w->keys), ==, 2);
     world_advance(w, DAY);
-    g_assert_null(g_hash_table_lookup(w->keys, NAME(1)));
-    g_assert_nonnull(g_hash_table_lookup(w->keys, NAME(2)));
+    g_assert_null(g_hash_table_lookup(w->keys, WORLD_KEY(1)));
+    g_assert_nonnull(g_hash_table_lookup(w->keys, WORLD_KEY(2)));
     g_assert_cmpuint(k.deletes, ==, 0); /* it had ended there by itself */
     world_advance(w, 10 * DAY);
     g_assert_cmpuint(k.creates, ==, 2);
@@ -146,9 +54,9 @@ static void test_margin(void)
     } rows[] = {{0, 9}, {DAY, 9}, {3 * DAY, 7}, {8 * DAY, 2}, {100 * DAY, 1}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        struct mo_snapshot n = profile();
-        struct keys k = {0};
-        struct world *w = with_key(&n, &k);
+        struct mo_snapshot n = world_profile(false);
+        struct world_keys k = {0};
+        struct world *w = world_with_key(&n, &k);
         w->settings.key_renew_margin = rows[i].margin;
         world_power_cycle(w);
         world_advance(w, rows[i].renewed_after * DAY - 3600);
@@ -163,9 +71,9 @@ static void test_margin(void)
 static void test_asleep(void)
 {
     for (int off = 0; off < 2; off++) {
-        struct mo_snapshot n = profile();
-        struct keys k = {0};
-        struct world *w = with_key(&n, &k);
+        struct mo_snapshot n = world_profile(false);
+        struct world_keys k = {0};
+        struct world *w = world_with_key(&n, &k);
         if (off)
             world_stop(w);
         pthread_mutex_lock(&w->lock);
@@ -178,7 +86,7 @@ static void test_asleep(void)
         else
             world_advance(w, 600); /* a sleeper looks at the clock every five minutes */
         g_assert_cmpuint(k.creates, ==, 2);
-        g_assert_cmpstr(w->settled_credential, ==, NAME(2));
+        g_assert_cmpstr(w->settled_credential, ==, WORLD_KEY(2));
         end(w);
     }
 }
@@ -188,9 +96,9 @@ static void test_asleep(void)
 static void test_profile(void)
 {
     for (int row = 0; row < 6; row++) {
-        struct mo_snapshot n = profile();
-        struct keys k = {0};
-        struct world *w = with_key(&n, &k);
+        struct mo_snapshot n = world_profile(false);
+        struct world_keys k = {0};
+        struct world *w = world_with_key(&n, &k);
         int64_t day = (int64_t)(DAY * UINT64_C(1000000));
         bool literal = row >= 4, renewed = row == 3 || row == 5;
         g_test_message("row %d", row);
@@ -235,13 +143,13 @@ static void test_profile(void)
 /* EE-08: what happens to the profile or to the configuration asks for nothing, and the key stays. */
 static void test_no_trigger(void)
 {
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
 
     guint requests = w->log->len;
     n.key_reg_duration = (char *)"PT60S";
-    child.http_port = 9999;
+    world_key_child.http_port = 9999;
     g_assert_cmpint(mef_client_set_config(w->client, &w->config), ==, 0);
     world_idle(w);
     w->node = NULL; /* deleted */
@@ -249,17 +157,17 @@ static void test_no_trigger(void)
     world_idle(w);
     world_advance(w, 3600);
     g_assert_cmpuint(w->log->len, ==, requests);
-    g_assert_nonnull(g_hash_table_lookup(w->keys, NAME(1)));
-    child.http_port = 8443;
+    g_assert_nonnull(g_hash_table_lookup(w->keys, WORLD_KEY(1)));
+    world_key_child.http_port = 8443;
     end(w);
 }
 
 /* A refused renewal: told, tried again, the present key stays tied; then settled. */
 static void test_refused(void)
 {
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
 
     k.refuse = 4103;
     unsigned settles = w->settles;
@@ -278,9 +186,9 @@ static void test_refused(void)
 /* The store cannot be read for a while. */
 static void test_store(void)
 {
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
 
     w->list_error = true;
     world_power_cycle(w);
@@ -297,16 +205,16 @@ static void test_store(void)
  */
 static void test_power(void)
 {
-    static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = ARGS};
+    static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = WORLD_KEY_ARGS};
 
     for (int before = 0; before < 2; before++)
         for (unsigned cut = 1; cut < 12; cut++) {
-            struct mo_snapshot n = profile();
-            struct keys k = {0};
+            struct mo_snapshot n = world_profile(false);
+            struct world_keys k = {0};
             struct world *w = world_registered();
             struct mef_error e;
             w->node = &n;
-            w->hook = key_hook;
+            w->hook = world_key_hook;
             w->hook_ctx = &k;
             world_commands(w, &command, 1);
             w->steps = 0;
@@ -329,57 +237,15 @@ static void test_power(void)
 
 /* ---- tasks --------------------------------------------------------------------------------------------- */
 
-struct result {
-    GMutex lock;
-    GCond changed;
-    bool done;
-    uint32_t status;
-    enum mef_error_word word;
-};
-
-static void task_done(void *ctx, uint32_t status, const struct mef_error *err)
-{
-    struct result *r = ctx;
-
-    g_mutex_lock(&r->lock);
-    g_assert_false(r->done);
-    r->done = true;
-    r->status = status;
-    r->word = err ? err->word : MEF_ERROR_NONE;
-    g_cond_signal(&r->changed);
-    g_mutex_unlock(&r->lock);
-}
-
-static struct mef_task *new_task(enum mef_task_kind kind, const char *key_id, struct result *r)
-{
-    struct mef_task *t = calloc(1, sizeof *t);
-
-    *r = (struct result){0};
-    *t = (struct mef_task){
-        .kind = kind, .key_id = key_id ? strdup(key_id) : NULL, .done = task_done, .ctx = r};
-    return t;
-}
-
-static enum mef_error_word run(struct world *w, struct mef_task *t, struct result *r)
-{
-    g_assert_cmpint(mef_client_task(w->client, t, NULL), ==, 0);
-    g_mutex_lock(&r->lock);
-    while (!r->done)
-        g_cond_wait(&r->changed, &r->lock);
-    g_mutex_unlock(&r->lock);
-    world_idle(w);
-    return r->word;
-}
-
 static enum mef_error_word on_key(struct world *w, enum mef_task_kind kind, const char *key_id)
 {
-    struct result r;
-    struct mef_task *t = new_task(kind, key_id, &r);
+    struct world_result r;
+    struct mef_task *t = world_task(kind, key_id, &r);
 
     t->et = w->real + (int64_t)(30 * DAY * UINT64_C(1000000));
     if (kind == MEF_TASK_KEY_UPDATE)
         t->labels = strv_copy((char **)(uintptr_t)labels);
-    return run(w, t, &r);
+    return world_run_task(w, t, &r);
 }
 
 /* EE-10: a key of which we are the target; what is wrong with the answer is said, and nothing kept. */
@@ -395,9 +261,9 @@ static void test_retrieve(void)
         {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "20200101T000000", MEF_ERROR_SERVER_REJECTED},
         {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", NULL, MEF_ERROR_NONE},
     };
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
 
     g_assert_cmpint(on_key(w, MEF_TASK_KEY_RETRIEVE, "key-9@other.example.com"), ==,
                     MEF_ERROR_INVALID_ARGUMENTS);
@@ -406,57 +272,57 @@ static void test_retrieve(void)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         k.value = rows[i].value;
         k.et = rows[i].et;
-        g_assert_cmpint(on_key(w, MEF_TASK_KEY_RETRIEVE, NAME(9)), ==, rows[i].word);
-        g_assert_true(!g_hash_table_lookup(w->keys, NAME(9)) == (rows[i].word != MEF_ERROR_NONE));
+        g_assert_cmpint(on_key(w, MEF_TASK_KEY_RETRIEVE, WORLD_KEY(9)), ==, rows[i].word);
+        g_assert_true(!g_hash_table_lookup(w->keys, WORLD_KEY(9)) == (rows[i].word != MEF_ERROR_NONE));
     }
     g_assert_cmpuint(k.retrieves, ==, G_N_ELEMENTS(rows));
     gsize len;
-    const guint8 *octets = g_bytes_get_data(g_hash_table_lookup(w->keys, NAME(9)), &len);
+    const guint8 *octets = g_bytes_get_data(g_hash_table_lookup(w->keys, WORLD_KEY(9)), &len);
     g_assert_cmpuint(len, ==, 32);
     for (gsize i = 0; i < len; i++)
         g_assert_cmpuint(octets[i], ==, i);
     /* Nobody renews what is not ours; at its end it goes. */
-    struct world_key *row = g_hash_table_lookup(w->rows, NAME(9));
+    struct world_key *row = g_hash_table_lookup(w->rows, WORLD_KEY(9));
     g_assert_true(row->kept);
     world_advance(w, 91 * DAY);
-    g_assert_null(g_hash_table_lookup(w->keys, NAME(9)));
+    g_assert_null(g_hash_table_lookup(w->keys, WORLD_KEY(9)));
     end(w);
 }
 
 /* EE-24: the registration is prolonged, then given up; with the registration it was under as well. */
 static void test_update_delete(void)
 {
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
     const struct seen *last;
     int64_t et;
 
-    g_assert_cmpint(on_key(w, MEF_TASK_KEY_UPDATE, NAME(1)), ==, MEF_ERROR_NONE);
+    g_assert_cmpint(on_key(w, MEF_TASK_KEY_UPDATE, WORLD_KEY(1)), ==, MEF_ERROR_NONE);
     last = world_seen(w, w->log->len - 1);
     g_assert_cmpint(last->op, ==, MEF_OP_UPDATE);
     g_assert_cmpstr(last->to, ==, "//" WORLD_FQDN "/-/key-1");
     g_assert_cmpstr(last->body, ==, "{\"sec:skr\":{\"et\":\"20260331T080000\",\"lbl\":[\"saef\"]}}");
-    struct world_key *row = g_hash_table_lookup(w->rows, NAME(1));
+    struct world_key *row = g_hash_table_lookup(w->rows, WORLD_KEY(1));
     g_assert_cmpint(timestamp_parse("20260331T080000", &et), ==, 0);
     g_assert_cmpint(row->expires, ==, et);
     k.et = "20260320T000000"; /* the MEF grants less */
-    g_assert_cmpint(on_key(w, MEF_TASK_KEY_UPDATE, NAME(1)), ==, MEF_ERROR_NONE);
+    g_assert_cmpint(on_key(w, MEF_TASK_KEY_UPDATE, WORLD_KEY(1)), ==, MEF_ERROR_NONE);
     g_assert_cmpint(timestamp_parse(k.et, &et), ==, 0);
     g_assert_cmpint(row->expires, ==, et);
     k.et = "20200101T000000";
-    g_assert_cmpint(on_key(w, MEF_TASK_KEY_UPDATE, NAME(1)), ==, MEF_ERROR_SERVER_REJECTED);
+    g_assert_cmpint(on_key(w, MEF_TASK_KEY_UPDATE, WORLD_KEY(1)), ==, MEF_ERROR_SERVER_REJECTED);
     g_assert_cmpint(row->expires, ==, et);
     world_advance(w, 12 * DAY); /* the former end is past, the present one is not near */
     g_assert_cmpuint(k.creates, ==, 1);
 
-    g_assert_cmpint(on_key(w, MEF_TASK_KEY_DELETE, NAME(1)), ==, MEF_ERROR_NONE);
+    g_assert_cmpint(on_key(w, MEF_TASK_KEY_DELETE, WORLD_KEY(1)), ==, MEF_ERROR_NONE);
     g_assert_cmpuint(k.deletes, ==, 1);
-    g_assert_null(g_hash_table_lookup(w->keys, NAME(1)));
+    g_assert_null(g_hash_table_lookup(w->keys, WORLD_KEY(1)));
     end(w);
 
-    w = with_key(&n, &(struct keys){0});
-    struct keys *again = w->hook_ctx;
+    w = world_with_key(&n, &(struct world_keys){0});
+    struct world_keys *again = w->hook_ctx;
     world_request(w, MEF_PROC_DEREGISTER, 9);
     g_assert_cmpint(world_finished(w, 9), ==, 0);
     g_assert_cmpuint(again->deletes, ==, 1);
@@ -495,23 +361,23 @@ static void test_elsewhere(void)
     } rows[] = {{0, 20, 20, 0}, {0, 305, 305, 0}, {-ENOENT, 0, 305, 1}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = ARGS};
-        struct mo_snapshot n = profile();
-        struct keys k = {0};
+        static const struct mef_command command = {.cid = "\"k-1\"", .cdsc = WORLD_KEY_ARGS};
+        struct mo_snapshot n = world_profile(false);
+        struct world_keys k = {0};
         struct world *w = world_new();
         w->delegate = delegate;
         world_start(w);
         world_request(w, MEF_PROC_REGISTER, 1);
         w->node = &n;
-        w->hook = key_hook;
+        w->hook = world_key_hook;
         w->hook_ctx = &k;
         elsewhere.asked = 0;
         elsewhere.r = rows[i].r;
         elsewhere.status = rows[i].status;
-        child.admin_fqdn = (char *)"second.example.org";
+        world_key_child.admin_fqdn = (char *)"second.example.org";
         world_commands(w, &command, 1);
         world_request(w, MEF_PROC_POLL, 2);
-        child.admin_fqdn = admin;
+        world_key_child.admin_fqdn = (char *)WORLD_ADMIN;
         g_assert_cmpuint(w->commands[0].reported, ==, rows[i].reported);
         g_assert_cmpuint(elsewhere.asked, ==, 1);
         g_assert_cmpint(elsewhere.what, ==, MO_NODE_CASE_B);
@@ -525,19 +391,16 @@ static void test_elsewhere(void)
 static void test_registers(void)
 {
     struct world *w = world_new();
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct result r;
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world_result r;
 
     w->node = &n;
-    w->hook = key_hook;
+    w->hook = world_key_hook;
     w->hook_ctx = &k;
     world_start(w);
-    struct mef_task *t = new_task(MEF_TASK_PROCESS, NULL, &r);
-    t->what = MO_NODE_CASE_B;
-    t->node = calloc(1, sizeof *t->node);
-    g_assert_cmpint(mo_snapshot_copy(&n, t->node), ==, 0);
-    g_assert_cmpint(run(w, t, &r), ==, MEF_ERROR_NONE);
+    struct mef_task *t = world_process_task(&n, MO_NODE_CASE_B, &r);
+    g_assert_cmpint(world_run_task(w, t, &r), ==, MEF_ERROR_NONE);
     g_assert_cmpuint(r.status, ==, 20);
     g_assert_true(w->registered);
     g_assert_cmpuint(k.creates, ==, 1);
@@ -549,11 +412,8 @@ static void test_registers(void)
     w->hook = world_refuse_create_hook;
     w->hook_ctx = GUINT_TO_POINTER(4103);
     world_start(w);
-    t = new_task(MEF_TASK_PROCESS, NULL, &r);
-    t->what = MO_NODE_CASE_B;
-    t->node = calloc(1, sizeof *t->node);
-    g_assert_cmpint(mo_snapshot_copy(&n, t->node), ==, 0);
-    g_assert_cmpint(run(w, t, &r), ==, MEF_ERROR_SERVER_REJECTED);
+    t = world_process_task(&n, MO_NODE_CASE_B, &r);
+    g_assert_cmpint(world_run_task(w, t, &r), ==, MEF_ERROR_SERVER_REJECTED);
     g_assert_cmpuint(r.status, ==, 305);
     g_assert_cmpuint(w->settled, ==, 305);
     g_assert_cmpuint(w->log->len, ==, 1);
@@ -563,11 +423,11 @@ static void test_registers(void)
 static void test_task_ends(void)
 {
     struct world *w = world_new();
-    struct result r;
+    struct world_result r;
 
     /* Never started: answered all the same. */
     w->settings.backoff_min = 1;
-    struct mef_task *t = new_task(MEF_TASK_KEY_RETRIEVE, NAME(9), &r);
+    struct mef_task *t = world_task(MEF_TASK_KEY_RETRIEVE, WORLD_KEY(9), &r);
     world_start(w);
     world_request(w, MEF_PROC_END, 3);
     g_assert_cmpint(mef_client_task(w->client, t, NULL), ==, -EBUSY);
@@ -579,17 +439,17 @@ static void test_task_ends(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/mef/keys/EE-09/renewal", test_renewal);
-    g_test_add_func("/mef/keys/EE-09/margin", test_margin);
-    g_test_add_func("/mef/keys/EE-09/asleep", test_asleep);
-    g_test_add_func("/mef/keys/EE-09/profile", test_profile);
-    g_test_add_func("/mef/keys/EE-08/no-trigger", test_no_trigger);
+    g_test_add_func("/mef/keys/triggers/T7/EE-09/renewal", test_renewal);
+    g_test_add_func("/mef/keys/triggers/T7/EE-09/margin", test_margin);
+    g_test_add_func("/mef/keys/triggers/T7/EE-09/asleep", test_asleep);
+    g_test_add_func("/mef/keys/triggers/T7/EE-09/profile", test_profile);
+    g_test_add_func("/mef/keys/triggers/T3/T4/EE-08/no-trigger", test_no_trigger);
     g_test_add_func("/mef/keys/EE-09/refused", test_refused);
     g_test_add_func("/mef/keys/EE-09/store", test_store);
     g_test_add_func("/mef/keys/MC-42/power", test_power);
-    g_test_add_func("/mef/keys/EE-10/retrieve", test_retrieve);
+    g_test_add_func("/mef/keys/triggers/T8/EE-10/retrieve", test_retrieve);
     g_test_add_func("/mef/keys/EE-24/update-delete", test_update_delete);
-    g_test_add_func("/mef/keys/MC-38/registers", test_registers);
+    g_test_add_func("/mef/keys/triggers/T11/MC-38/registers", test_registers);
     g_test_add_func("/mef/keys/MC-38/elsewhere", test_elsewhere);
     g_test_add_func("/mef/keys/task-ends", test_task_ends);
     return g_test_run();
