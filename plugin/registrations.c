@@ -437,6 +437,14 @@ static int add_grave(struct burial *b, const struct mef_reg_config *config, bool
     return g[b->n - 1].node && g[b->n - 1].config_json ? 0 : -ENOMEM;
 }
 
+/* One at a MAF is made when it is asked for. */
+static bool has_registration(struct engine *e, const struct mo_node *n)
+{
+    _cleanup_(freep) char *name = registration_name(n);
+
+    return !name || registration_find(e, name);
+}
+
 int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct burial **ret,
                           struct mef_error *reterr)
 {
@@ -448,8 +456,8 @@ int registrations_prepare(struct engine *e, const struct mo_diff *diff, struct b
         const struct mo_change *c = &diff->changes[i];
         if (is_reg(c, MO_TRIGGER_REG_ADDED))
             r = check_added(e, c, added++, reterr);
-        if (c->twin && c->kind == MO_ADDED && mo_node_type(c->after) == MO_MEF_CLIENT_REG_CFG &&
-            !streq(mo_node_name(c->after), mo_node_name(c->twin)))
+        if (c->twin && c->kind == MO_ADDED && !streq(mo_node_name(c->after), mo_node_name(c->twin)) &&
+            has_registration(e, c->twin))
             r = mef_fail(reterr, MEF_ERROR_NOT_SUPPORTED,
                          "the registration '%s' cannot be renamed to '%s'; keep its name",
                          mo_node_name(c->twin), mo_node_name(c->after));
