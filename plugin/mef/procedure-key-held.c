@@ -84,6 +84,7 @@ static enum outcome about(struct client *c, enum mef_operation op, const char *i
     enum request_result r = request(c, &p, ret);
     if (r != REQ_ANSWERED)
         return outcome_of(r);
+    c->r.last_contact = now_of(c); /* stored with the next change of the record */
     if (rsc_good(ret->rsc))
         return OUT_OK;
     if (ret->rsc == RSC_NOT_FOUND)

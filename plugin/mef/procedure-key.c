@@ -177,6 +177,7 @@ enum outcome key_register(struct client *c, const struct mo_snapshot *n, uint32_
         return OUT_CANCELLED;
     if (r < 0)
         return OUT_OK;
+    c->r.last_contact = now_of(c); /* stored with the next change of the record */
     r = key_check(c->vocabulary, &want, now_of(c), buf_str(&a.answer.body), a.answer.body.len, &got,
                   &c->error);
     if (r == 0)

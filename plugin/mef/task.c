@@ -175,6 +175,7 @@ bool tasks_run(struct client *c)
     if (!t)
         return false;
     struct mef_error before = c->error;
+    int64_t contact = c->r.last_contact;
     unsigned step = c->step;
     c->error = (struct mef_error){0};
     c->step = 0;
@@ -204,6 +205,8 @@ bool tasks_run(struct client *c)
     c->step = step;
     c->fallback = false;
     session_close(c);
+    if (c->r.last_contact != contact)
+        tell_registration(c); /* before who waits asks the next one (T8) */
     finish(t, status, o != OUT_OK || why.word ? &why : NULL);
     return true;
 }

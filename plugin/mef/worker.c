@@ -405,6 +405,7 @@ static void run_due(struct client *c, enum task task)
     if (task == TASK_KEYS) {
         (void)keys_renew(c);
         c->error = (struct mef_error){0};
+        tell_registration(c);
         c->fallback = false;
         session_close(c);
         return;
