@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "plugin/base/str.h"
-#include "policy/fingerprint.h"
-
-#define OWNER_PREFIX VAULT_ANCHOR_PREFIX
+#include "plugin/cert-files.h"
+#include "plugin/mo/names.h"
+#include "plugin/registrations.h"
 
 int anchors_add_pending(struct engine *e, const char *name)
 {
@@ -36,17 +36,27 @@ bool anchors_pending(const struct engine *e, const char *name)
 
 struct sweep {
     struct engine *e;
-    char *name;
+    struct listed what;
+    char *owner;
 };
+
+static void sweep_free(struct sweep *s)
+{
+    free(s->what.label);
+    free(s->owner);
+    free(s);
+}
 
 static int sweep_work(void *ctx, struct mef_error *reterr)
 {
     struct sweep *s = ctx;
-    struct vault v = vault_port(&s->e->vault);
-    char owner[128];
+    const struct vault_object o = {.owner = s->owner,
+                                   .key_id = s->what.kind == LISTED_KEY ? s->what.label : NULL,
+                                   .id = s->what.id,
+                                   .id_len = s->what.id_len,
+                                   .sha256 = s->what.sha256};
 
-    (void)snprintf(owner, sizeof owner, OWNER_PREFIX "%s", s->name);
-    return v.drop_owned(v.ctx, owner, reterr);
+    return vault_drop_object(&s->e->vault, &o, reterr);
 }
 
 static void sweep_done(void *ctx, int r, const struct mef_error *err)
@@ -55,53 +65,83 @@ static void sweep_done(void *ctx, int r, const struct mef_error *err)
 
     if (r == 0)
         token_thread_rescan(s->e->token_thread);
-    free(s->name);
-    free(s);
+    sweep_free(s);
+}
+
+/* A node that named a credential may do so no more. */
+static bool may_unname(const struct mo_change *c)
+{
+    const uint64_t naming =
+        MO_BIT(MO_SYMM_KEY_ID) | MO_BIT(MO_MY_CERT_FINGERPRINT) | MO_BIT(MO_CERT_FINGERPRINT);
+
+    return c->before && (c->kind == MO_DELETED || c->attrs & naming);
 }
 
 void anchors_apply(struct engine *e, const struct mo_diff *diff)
 {
     for (size_t i = 0; i < diff->n; i++)
-        if (diff->changes[i].trigger == MO_TRIGGER_ANCHOR_DELETED) {
+        if (may_unname(&diff->changes[i])) {
             token_thread_rescan(e->token_thread); /* the sweep follows the listing */
             return;
         }
 }
 
-/* T15: a certificate goes when no node is left that names it, whoever's it was. */
-static bool still_named(const struct engine *e, const uint8_t sha256[32])
+static bool begins(const char *owner, const char *prefix, const char **ret_rest)
 {
-    struct fingerprint fp;
+    size_t n = strlen(prefix);
 
-    for (size_t i = 0; i < mo_tree_count(e->tree); i++) {
-        const struct mo_node *n = mo_tree_nth(e->tree, i);
-        const char *text =
-            mo_node_type(n) == MO_TRUST_ANCHOR_CRED ? mo_node_text(n, MO_CERT_FINGERPRINT) : NULL;
-        if (text && fingerprint_parse(text, &fp) == 0 && fingerprint_matches(&fp, sha256))
-            return true;
-    }
-    return false;
+    *ret_rest = owner + n;
+    return strncmp(owner, prefix, n) == 0;
+}
+
+/* Whether there is still somebody whose end takes it along. */
+static bool owner_lives(struct engine *e, const char *owner)
+{
+    const char *name;
+
+    if (begins(owner, VAULT_ANCHOR_PREFIX, &name))
+        return anchors_pending(e, name) || mo_tree_by_name(e->tree, MO_TRUST_ANCHOR_CRED, name);
+    if (begins(owner, VAULT_FILE_PREFIX, &name))
+        return mo_tree_by_name(e->tree, MO_MY_CERT_FILE_CRED, name);
+    if (begins(owner, VAULT_PROFILE_PREFIX, &name))
+        return true; /* T4: until Credential.Delete */
+    return registration_find(e, owner) || registration_node(e, owner);
+}
+
+static bool still_named(const struct engine *e, const struct mo_names *names, const struct listed *l)
+{
+    return l->kind == LISTED_KEY ? mo_names_key(names, l->label)
+                                 : mo_names_cert(names, l->sha256) || cert_files_hold(e, l->sha256);
+}
+
+static void sweep(struct engine *e, const struct listed *l, const char *owner)
+{
+    struct sweep *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return;
+    s->e = e;
+    s->what = (struct listed){.kind = l->kind, .id_len = l->id_len, .label = strdup(l->label)};
+    memcpy(s->what.id, l->id, sizeof l->id);
+    memcpy(s->what.sha256, l->sha256, sizeof l->sha256);
+    s->owner = strdup(owner);
+    if (!s->what.label || !s->owner || token_thread_submit(e->token_thread, sweep_work, sweep_done, s) < 0)
+        sweep_free(s);
 }
 
 void anchors_sweep(struct engine *e, const struct token_listing *l)
 {
-    size_t skip = strlen(OWNER_PREFIX);
+    _cleanup_(mo_names_clear) struct mo_names names = {0};
+    bool known = false;
 
     for (size_t i = 0; i < l->n; i++)
         for (char **o = l->item[i].owners; o && *o; o++) {
-            if (strncmp(*o, OWNER_PREFIX, skip) != 0 || anchors_pending(e, *o + skip) ||
-                mo_tree_by_name(e->tree, MO_TRUST_ANCHOR_CRED, *o + skip) ||
-                still_named(e, l->item[i].sha256))
+            if (owner_lives(e, *o))
                 continue;
-            struct sweep *s = calloc(1, sizeof *s);
-            if (!s || !(s->name = strdup(*o + skip))) {
-                free(s);
+            if (!known && mo_names_of_tree(e->tree, &names) < 0)
                 return;
-            }
-            s->e = e;
-            if (token_thread_submit(e->token_thread, sweep_work, sweep_done, s) < 0) {
-                free(s->name);
-                free(s);
-            }
+            known = true;
+            if (!still_named(e, &names, &l->item[i]))
+                sweep(e, &l->item[i], *o);
         }
 }

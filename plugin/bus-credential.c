@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plugin/anchors.h"
+#include "plugin/cert-files.h"
 #include "plugin/asks.h"
 #include "plugin/base/limits.h"
 #include "plugin/base/str.h"
@@ -575,6 +576,7 @@ void credentials_update(struct engine *e, const struct token_listing *l)
     nodes_credentials_changed(e);
     registrations_refresh(e);
     anchors_sweep(e, l);
+    cert_files_tend(e);
 }
 
 void credentials_changed(struct engine *e)

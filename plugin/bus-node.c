@@ -11,7 +11,7 @@
 #include "plugin/bus-input.h"
 #include "plugin/bus-node.h"
 #include "plugin/bus-tree.h"
-#include "plugin/cert/chain.h"
+#include "plugin/cert-files.h"
 #include "plugin/registrations.h"
 #include "policy/fingerprint.h"
 #include "policy/status.h"
@@ -273,19 +273,10 @@ enum {
     SPECIAL_FINGERPRINT
 };
 
-/* The fingerprint of the first certificate in the file of a [myCertFileCred]. */
 static int file_fingerprint(const struct mo_node *n, struct fingerprint *ret)
 {
-    const char *text = mo_node_cert_file(n);
-    struct der cert = {0};
-    int r = text ? cert_from_text(text, strlen(text), &cert) : -ENOENT;
-
-    if (r == 0) {
-        ret->len = sizeof ret->octets;
-        r = cert_sha256(cert.data, cert.len, ret->octets);
-    }
-    free(cert.data);
-    return r;
+    ret->len = sizeof ret->octets;
+    return cert_file_first(n, ret->octets);
 }
 
 /* Path of the credential that a node names, else of the one that processing tied to it; NULL: it is not in
@@ -300,7 +291,7 @@ static char *node_credential(struct engine *e, const struct mo_node *n)
 
     if (key)
         return credential_path_by_name(e, key);
-    if (mo_node_type(n) == MO_MY_CERT_FILE_CRED && file_fingerprint(n, &fp) == 0)
+    if (mo_node_type(n) == MO_MY_CERT_FILE_CRED && !(b && b->credential) && file_fingerprint(n, &fp) == 0)
         return credential_path_by_fingerprint(e, &fp);
     if (text && fingerprint_parse(text, &fp) == 0)
         return credential_path_by_fingerprint(e, &fp);

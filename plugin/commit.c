@@ -8,6 +8,7 @@
 #include "plugin/anchors.h"
 #include "plugin/base/str.h"
 #include "plugin/bindings.h"
+#include "plugin/cert-files.h"
 
 struct commit {
     struct engine *e;
@@ -80,6 +81,7 @@ static void done(void *ctx, int r, uint64_t generation, const struct mo_diff *di
             nodes_apply(e, diff);
             bindings_apply(e, diff);
             anchors_apply(e, diff);
+            cert_files_tend(e);
             registrations_apply(e, diff, c->job);
             credentials_changed(e);
             tell_committed(e, diff);

@@ -29,6 +29,7 @@ struct bus_node;
 struct bus_credential;
 struct binding;
 struct fetching;
+struct filing;
 struct tree_tx;
 struct dm;
 
@@ -78,6 +79,7 @@ struct engine {
     struct bus_credential *credentials;
     struct binding *bindings;
     struct fetching *fetchings;
+    struct filing *filings;
     struct tree_tx *transactions;
     uint32_t last_transaction;
     struct attention *attention;

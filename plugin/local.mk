@@ -20,6 +20,7 @@ libcore_la_SOURCES = \
 	plugin/bus-tree.c plugin/bus-tree.h \
 	plugin/bus-tree-add.c \
 	plugin/command-arguments.c plugin/command-arguments.h \
+	plugin/cert-files.c plugin/cert-files.h \
 	plugin/commit.c plugin/commit.h \
 	plugin/config.c plugin/config.h \
 	plugin/dm/clients.c plugin/dm/dm.h plugin/dm/internal.h \
@@ -38,7 +39,7 @@ libcore_la_SOURCES = \
 	plugin/tree-port.c plugin/tree-port.h \
 	plugin/vault.c plugin/vault.h \
 	plugin/vault-keys.c \
-	plugin/vault-hand.c
+	plugin/vault-hand.c plugin/vault-owned.c
 # The order is that of the arrows in docs/ARCHITECTURE.md.
 libcore_la_LIBADD = libmef.la libcert.la libmo.la libnet.la libbus.la libp11.la libpolicy.la libbase.la \
 	$(DBUS_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(P11KIT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \

@@ -74,6 +74,8 @@ bool vault_row_by_hand(const struct vault_row *row)
 /* Whether the row is about that object of the token. */
 static bool about(const struct vault_row *row, const struct vault_object *o)
 {
+    if (o->owner && !streq(row->owner, o->owner))
+        return false;
     if (o->key_id)
         return row->kind == VAULT_KEY && streq(row->label, o->key_id);
     if (row->kind == VAULT_PAIR)

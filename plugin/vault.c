@@ -330,8 +330,9 @@ static int put_cert(void *ctx, const uint8_t id[KEY_ID_LEN], const char *label, 
     return begun(v, r);
 }
 
+/* `pair`: the certificate of a key that is there; else a CA certificate. */
 static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *label, const char *owner,
-                      const struct der *cert, struct mef_error *reterr)
+                      const struct der *cert, const struct vault_object *pair, struct mef_error *reterr)
 {
     uint8_t id[32];
     int r = cert_sha256(cert->data, cert->len, id);
@@ -344,7 +345,7 @@ static int put_anchor(struct vault_ctx *v, enum vault_kind kind, const char *lab
     if (r < 0)
         return r;
     CRASH_POINT(CA_INTENT);
-    r = token_put_cert(v->token, NULL, 0, label, cert, true, reterr);
+    r = token_put_cert(v->token, pair ? pair->id : NULL, pair ? pair->id_len : 0, label, cert, !pair, reterr);
     if (r < 0)
         return begun(v, r);
     CRASH_POINT(CA_STORED);
@@ -365,7 +366,7 @@ static int put_ca(void *ctx, const char *fqdn, const char *owner, const struct d
     char label[300];
 
     (void)snprintf(label, sizeof label, "%s CA", fqdn);
-    return put_anchor(ctx, VAULT_CA, label, owner, cert, reterr);
+    return put_anchor(ctx, VAULT_CA, label, owner, cert, NULL, reterr);
 }
 
 int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert,
@@ -374,7 +375,16 @@ int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *
     char owner[80];
 
     (void)snprintf(owner, sizeof owner, VAULT_ANCHOR_PREFIX "%s", name);
-    return put_anchor(ctx, VAULT_ANCHOR, name, owner, cert, reterr);
+    return put_anchor(ctx, VAULT_ANCHOR, name, owner, cert, NULL, reterr);
+}
+
+int vault_put_file(struct vault_ctx *ctx, const char *name, const struct der *cert,
+                   const struct vault_object *pair, struct mef_error *reterr)
+{
+    char owner[80];
+
+    (void)snprintf(owner, sizeof owner, VAULT_FILE_PREFIX "%s", name);
+    return put_anchor(ctx, VAULT_ANCHOR, name, owner, cert, pair, reterr);
 }
 
 static int list_ca(void *ctx, const char *fqdn, const char *owner, struct der_list *ret,
@@ -519,27 +529,6 @@ int vault_confirm(struct vault_ctx *v, const char *key_id, const char *owner, st
     return r < 0 ? r : db_run(v->db, put_row, &j, reterr);
 }
 
-static int drop_owned(void *ctx, const char *owner, struct mef_error *reterr)
-{
-    struct vault_ctx *v = ctx;
-    struct row_job all = {.owner = owner};
-    int r = db_run(v->db, rows_work, &all, reterr);
-
-    for (size_t i = 0; r == 0 && i < all.n_rows; i++) {
-        struct row_job j = {.kind = (enum vault_kind)all.rows[i].kind,
-                            .id = all.rows[i].id,
-                            .id_len = all.rows[i].id_len,
-                            .owner = owner,
-                            .label = all.rows[i].label};
-        r = drop_one(v, &j, reterr);
-        if (r == 0 && i == 0)
-            CRASH_POINT(END_CREDENTIALS);
-    }
-    free(all.rows);
-    free(all.states);
-    return r;
-}
-
 static int put_node_anchor(void *ctx, const char *node, const struct der *cert, struct mef_error *reterr)
 {
     return vault_put_anchor(ctx, node, cert, reterr);
@@ -558,7 +547,7 @@ struct vault vault_port(struct vault_ctx *ctx)
         .put_ca = put_ca,
         .list_ca = list_ca,
         .drop_pair = drop_pair,
-        .drop_owned = drop_owned,
+        .drop_owned = vault_drop_owned,
         .has_psk = has_psk,
         .find_cert = find_cert,
         .put_anchor = put_node_anchor,

@@ -48,7 +48,7 @@ enum vault_row_state { KEY_WANTED = 1, KEY, CERT_WANTED, CERT, LEAVING };
 enum vault_kind { VAULT_PAIR = 1, VAULT_CA = 2, VAULT_ANCHOR = 3, VAULT_KEY = 4 };
 
 /* A trust anchor given as a certificate, owned by its [trustAnchorCred] node: the owner of its row is this
- * prefix and the node's name. Dropped with drop_owned(). */
+ * prefix and the node's name. Swept by anchors.c. */
 #define VAULT_ANCHOR_PREFIX "anchor:"
 int vault_put_anchor(struct vault_ctx *ctx, const char *name, const struct der *cert,
                      struct mef_error *reterr);
@@ -74,12 +74,22 @@ bool vault_row_by_hand(const struct vault_row *row); /* a key of vault_set_key()
 /* One credential, whoever of us owns it: LEAVING, token, row gone. What others put into the token stays;
  * NotFound: there is no row for it. */
 struct vault_object {
+    const char *owner;  /* only this one's part of it; NULL: everybody's */
     const char *key_id; /* of a symmetric key, or NULL: a certificate with what is paired to it */
     const uint8_t *id;
     size_t id_len;
     const uint8_t *sha256;
 };
 int vault_drop_object(struct vault_ctx *v, const struct vault_object *o, struct mef_error *reterr);
+/* The certificate out of the file of a [myCertFileCred], for the pair with that id (mo-tree.md T16); its
+ * owner is this prefix and the node's name. Swept by anchors.c. */
+#define VAULT_FILE_PREFIX "file:"
+int vault_put_file(struct vault_ctx *ctx, const char *name, const struct der *cert,
+                   const struct vault_object *pair, struct mef_error *reterr);
+
+/* vault-owned.c, vault.drop_owned: all that this owner has, but for what a node of the tree still names
+ * (mo-tree.md 4.3): that keeps its row and is swept by anchors.c when no node names it any more. */
+int vault_drop_owned(void *ctx, const char *owner, struct mef_error *reterr);
 /* vault.c, for them: ends one row and, if it is the last for its object, the object; confirms a key. */
 int vault_drop_row(struct vault_ctx *v, const struct vault_row *row, struct mef_error *reterr);
 int vault_confirm(struct vault_ctx *v, const char *key_id, const char *owner, struct mef_error *reterr);

@@ -97,12 +97,26 @@ static bool is_certificate(const uint8_t *p, size_t n)
 }
 
 /* ContentInfo of signedData whose certificates are counted. -EINVAL. */
-static int count_pkcs7(const uint8_t *p, size_t n, unsigned *ret)
+struct walk {
+    int (*each)(void *ctx, const uint8_t *der, size_t len); /* NULL: only counted */
+    void *ctx;
+    unsigned n;
+    size_t size; /* of the file */
+};
+
+static int found(struct walk *w, const uint8_t *der, size_t len)
+{
+    w->n++;
+    return w->each ? w->each(w->ctx, der, len) : 0;
+}
+
+static int walk_pkcs7(const uint8_t *p, size_t n, struct walk *w)
 {
     static const uint8_t signed_data[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02};
     const uint8_t *c, *inner;
     uint8_t tag;
     size_t len, inner_len;
+    int r = 0;
 
     if (der_head(p, n, &tag, &c, &len) < 0 || tag != 0x30 || c + len != p + n || len < sizeof signed_data ||
         memcmp(c, signed_data, sizeof signed_data) != 0)
@@ -119,71 +133,75 @@ static int count_pkcs7(const uint8_t *p, size_t n, unsigned *ret)
         len -= (size_t)(inner + inner_len - c);
         c = inner + inner_len;
     }
-    *ret = 0;
-    for (c = inner, len = inner_len; len > 0;) {
+    for (c = inner, len = inner_len; r == 0 && len > 0;) {
         if (der_head(c, len, &tag, &inner, &inner_len) < 0 || tag != 0x30)
             return -EINVAL;
-        ++*ret;
-        len -= (size_t)(inner + inner_len - c);
-        c = inner + inner_len;
+        size_t whole = (size_t)(inner + inner_len - c);
+        r = found(w, c, whole);
+        len -= whole;
+        c += whole;
     }
-    return 0;
+    return r;
 }
 
-/* Counts the certificates of a PEM file; -EINVAL when one of them is none. */
-static int count_pem(const char *text, unsigned *ret)
+/* -EINVAL when one of them is no certificate. */
+static int walk_pem(const char *text, struct walk *w)
 {
     static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
+    int r = 0;
 
-    *ret = 0;
-    for (const char *s = strstr(text, begin); s; s = strstr(s, begin)) {
+    for (const char *s = strstr(text, begin); r == 0 && s; s = strstr(s, begin)) {
         _cleanup_(freep) uint8_t *der = NULL;
         size_t len;
         s += sizeof begin - 1;
         const char *stop = strstr(s, end);
         if (!stop)
             return -EINVAL;
-        int r = base64_decode(s, (size_t)(stop - s), &der, &len);
+        r = base64_decode(s, (size_t)(stop - s), &der, &len);
         if (r < 0 || !is_certificate(der, len))
             return -EINVAL;
-        ++*ret;
+        r = found(w, der, len);
         s = stop;
     }
-    return 0;
+    return r;
+}
+
+static int walk(const char *format, const char *content, struct walk *w)
+{
+    _cleanup_(freep) uint8_t *der = NULL;
+    enum format f = format_of(format);
+    size_t len;
+
+    w->size = strlen(content);
+    if (f == FORMAT_PEM)
+        return walk_pem(content, w);
+    if (f == FORMAT_NONE || base64_decode(content, w->size, &der, &len) < 0)
+        return -EINVAL;
+    w->size = len;
+    if (f == FORMAT_PKCS7)
+        return walk_pkcs7(der, len, w);
+    return is_certificate(der, len) ? found(w, der, len) : -EINVAL;
+}
+
+int cert_file_each(const char *format, const char *content,
+                   int (*each)(void *ctx, const uint8_t *der, size_t len), void *ctx)
+{
+    return walk(format, content, &(struct walk){.each = each, .ctx = ctx});
 }
 
 int cert_file_check(const char *format, const char *content, struct mef_error *reterr)
 {
-    _cleanup_(freep) uint8_t *der = NULL;
-    size_t len = strlen(content);
-    unsigned n = 1;
-    int r = 0;
+    struct walk w = {0};
 
     if (strstr(content, "PRIVATE KEY"))
         return bad(reterr, "holds a private key; keys belong into the token");
-    switch (format_of(format)) {
-    case FORMAT_PEM:
-        r = count_pem(content, &n);
-        break;
-    case FORMAT_CERT:
-        r = base64_decode(content, len, &der, &len);
-        if (r == 0 && !is_certificate(der, len))
-            r = -EINVAL;
-        break;
-    case FORMAT_PKCS7:
-        r = base64_decode(content, len, &der, &len);
-        if (r == 0)
-            r = count_pkcs7(der, len, &n);
-        break;
-    case FORMAT_NONE:
-        r = -EINVAL;
-    }
-    if (len > FILE_MAX)
+    int r = walk(format, content, &w);
+    if (w.size > FILE_MAX)
         return mef_fail(reterr, MEF_ERROR_LIMIT_EXCEEDED,
                         "attribute 'myCertFileContent' is larger than %u octets", FILE_MAX);
     if (r < 0)
         return bad(reterr, "is not of the form that 'myCertFileFormat' names");
-    if (n < 1 || n > CERTIFICATES_MAX)
+    if (w.n < 1 || w.n > CERTIFICATES_MAX)
         return bad(reterr, "must hold 1 to 8 certificates");
     return 0;
 }

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "plugin/base/err.h"
 
@@ -11,3 +13,7 @@
 bool cert_file_format_known(const char *format);
 /* `content`: PEM text for application/x-pem-file, else base64 of the DER. InvalidArguments, LimitExceeded. */
 int cert_file_check(const char *format, const char *content, struct mef_error *reterr);
+/* The certificates of a file that passed the check, in its order. A nonzero return of `each` ends the walk
+ * and is returned. */
+int cert_file_each(const char *format, const char *content,
+                   int (*each)(void *ctx, const uint8_t *der, size_t len), void *ctx);

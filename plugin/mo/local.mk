@@ -9,6 +9,7 @@ libmo_la_SOURCES = \
 	plugin/mo/db-open.c plugin/mo/db-open.h \
 	plugin/mo/internal.h \
 	plugin/mo/json.c \
+	plugin/mo/names.c plugin/mo/names.h \
 	plugin/mo/node.c \
 	plugin/mo/path.c \
 	plugin/mo/schema.c plugin/mo/schema.h \
