@@ -28,3 +28,8 @@ check_PROGRAMS += tests/e2e/test-vectors
 tests_e2e_test_vectors_SOURCES = tests/e2e/test-vectors.c tests/unit/tls-peer.c tests/unit/tls-peer.h tests/unit/pki.c tests/unit/pki.h
 tests_e2e_test_vectors_CFLAGS = $(tests_e2e_test_mo_node_CFLAGS)
 tests_e2e_test_vectors_LDADD = $(tests_e2e_test_mo_node_LDADD)
+
+check_PROGRAMS += tests/e2e/test-triggers
+tests_e2e_test_triggers_SOURCES = tests/e2e/test-triggers.c
+tests_e2e_test_triggers_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_e2e_test_triggers_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)

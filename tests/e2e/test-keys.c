@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Keys at the MEF after their registration, over the wire: the agent, a token, mef-sim, and another client of
  * the MEF. */
-#include <openssl/ssl.h>
 #include <string.h>
 
 #include "tests/lib/e2e-nodes.h"
-#include "tests/sim/peer.h"
 
 #define MO       "/org/mefclient1/mo"
 #define PROFILE  MO "/authenticationProfile/ap"
@@ -169,34 +167,6 @@ static void test_no_trigger(void)
     stop(&k);
 }
 
-/* A request of the other client. */
-static char *other(struct keys *k, const char *method, const char *path, const char *body, guint8 out[48])
-{
-    g_autofree char *error = NULL;
-    static unsigned rqi;
-    const struct peer_how how = {
-        .port = sim_port(k->e.sim), .identity = E2E_OTHER_ID, .psk = E2E_OTHER_KEY, .sni = E2E_FQDN};
-    struct peer *p = peer_open(&how, &error);
-
-    if (!p)
-        g_error("handshake: %s", error);
-    g_autofree char *content = body ? g_strdup_printf("Content-Type: application/vnd.onem2m-res+json;ty=5\r\n"
-                                                      "Content-Length: %zu\r\n",
-                                                      strlen(body))
-                                    : g_strdup("");
-    g_autofree char *request =
-        g_strdup_printf("%s %s HTTP/1.1\r\nHost: " E2E_FQDN ":%u\r\nX-M2M-Origin: //m2m.example.com/gw43\r\n"
-                        "X-M2M-RI: other-%u\r\nX-M2M-RVI: 2a\r\nAccept: application/vnd.onem2m-res+json, "
-                        "application/json;q=0.9\r\n%s\r\n%s",
-                        method, path, how.port, ++rqi, content, body ? body : "");
-    char *answer = peer_exchange(p, request);
-    static const char label[] = "EXPORTER-oneM2M-Bootstrap";
-    g_assert_cmpint(SSL_export_keying_material(peer_ssl(p), out, 48, label, sizeof label - 1, NULL, 0, 0), ==,
-                    1);
-    peer_close(p);
-    return answer;
-}
-
 static char *retrieve(struct keys *k, const char *id)
 {
     g_autoptr(GError) error = NULL;
@@ -231,16 +201,18 @@ static void test_retrieve(void)
         g_assert_cmpstr(error, ==, expected);
     }
     g_assert_cmpuint(e2e_sim_count(&k.e, "retrieve", "key"), ==, 0);
-    g_autofree char *answer = other(&k, "POST", "/_/" E2E_FQDN "/-",
-                                    "{\"sec:skr\":{\"et\":\"20391231T235959\",\"adfq\":\"" E2E_ADMIN
-                                    "\",\"suid\":22,\"tgis\":[\"" E2E_CLIENT "\"]}}",
-                                    ours);
-    g_assert_cmpint(answer_status(answer), ==, 201);
-    g_autofree char *answer2 = other(&k, "POST", "/_/" E2E_FQDN "/-",
-                                     "{\"sec:skr\":{\"et\":\"20391231T235959\",\"adfq\":\"" E2E_ADMIN
-                                     "\",\"suid\":22,\"tgis\":[\"//m2m.example.com/else\"]}}",
-                                     theirs);
-    g_assert_cmpint(answer_status(answer2), ==, 201);
+    g_autofree char *answer =
+        e2e_other_request(&k.e, "POST", "/_/" E2E_FQDN "/-",
+                          "{\"sec:skr\":{\"et\":\"20391231T235959\",\"adfq\":\"" E2E_ADMIN
+                          "\",\"suid\":22,\"tgis\":[\"" E2E_CLIENT "\"]}}",
+                          ours);
+    g_assert_cmpint(e2e_status(answer), ==, 201);
+    g_autofree char *answer2 =
+        e2e_other_request(&k.e, "POST", "/_/" E2E_FQDN "/-",
+                          "{\"sec:skr\":{\"et\":\"20391231T235959\",\"adfq\":\"" E2E_ADMIN
+                          "\",\"suid\":22,\"tgis\":[\"//m2m.example.com/else\"]}}",
+                          theirs);
+    g_assert_cmpint(e2e_status(answer2), ==, 201);
     json_t *list = e2e_sim_records(&k.e, "keys");
     g_autofree char *id = g_strconcat(e2e_text(json_array_get(list, 0), "ri"), "@" E2E_FQDN, NULL);
     g_autofree char *id2 = g_strconcat(e2e_text(json_array_get(list, 1), "ri"), "@" E2E_FQDN, NULL);

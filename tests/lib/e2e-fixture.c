@@ -642,6 +642,15 @@ char *e2e_add_mef_by_certificate(struct e2e *e, const char *fingerprint)
     return add_mef(e, more);
 }
 
+static X509 *certificate_of(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    g_assert_nonnull(cert);
+    BIO_free(bio);
+    return cert;
+}
+
 /* A CSR with the subject and SAN that CERT_PROV asks for later, signed inside the token; base64 of its DER.
  */
 static char *make_csr(EVP_PKEY *key, const char *san)
@@ -664,49 +673,56 @@ static char *make_csr(EVP_PKEY *key, const char *san)
     return text;
 }
 
-/* The certificate that the MEF's CA gives for the CSR: DER, OPENSSL_free. */
-static int issue(struct e2e *e, const char *csr, uint8_t **ret_der)
+char *e2e_make_pair(struct e2e *e, const char *label, const char *san, gboolean store)
 {
-    json_t *body = json_pack("{s:s}", "csr", csr),
-           *answer = sim_call(e->sim, "POST", "/sim/issue", body, NULL);
-    BIO *bio = BIO_new_mem_buf(json_string_value(json_object_get(answer, "certificate")), -1);
-    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    g_assert_nonnull(cert);
-    *ret_der = NULL;
-    int n = i2d_X509(cert, ret_der);
-    X509_free(cert);
-    BIO_free(bio);
-    json_decref(body);
-    json_decref(answer);
-    return n;
-}
-
-char *e2e_make_certificate(struct e2e *e, const char *san)
-{
-    static const uint8_t id[] = "factory certificate";
+    const uint8_t *id = (const uint8_t *)label;
     struct token_params params = {
         .uri = e->token.uri, .module = e->token.module, .pin_file = e->token.pin_file};
     struct token *t = NULL;
     struct mef_error error = {0};
     EVP_PKEY *key = NULL;
-    uint8_t *der, digest[32];
+    uint8_t *der = NULL;
     g_assert_cmpint(e->agent, ==, 0);
     if (token_new(&params, &t, &error) < 0 || token_open(t, &error) < 0 ||
-        token_generate_p256(t, id, sizeof id, "factory", &error) < 0 ||
-        token_key_to_evp(t, id, sizeof id, &key, &error) < 0)
+        token_generate_p256(t, id, strlen(label), label, &error) < 0 ||
+        token_key_to_evp(t, id, strlen(label), &key, &error) < 0)
         g_error("token: %s", error.text);
     g_autofree char *csr = make_csr(key, san);
-    int n = issue(e, csr, &der);
-    if (token_put_cert(t, id, sizeof id, "factory", &(struct der){der, (size_t)n}, false, &error) < 0)
+    json_t *body = json_pack("{s:s}", "csr", csr),
+           *answer = sim_call(e->sim, "POST", "/sim/issue", body, NULL);
+    char *pem = g_strdup(json_string_value(json_object_get(answer, "certificate")));
+    X509 *cert = certificate_of(pem);
+    int n = i2d_X509(cert, &der);
+    if (store &&
+        token_put_cert(t, id, strlen(label), label, &(struct der){der, (size_t)n}, false, &error) < 0)
         g_error("token: %s", error.text);
+    OPENSSL_free(der);
+    X509_free(cert);
+    json_decref(body);
+    json_decref(answer);
     EVP_PKEY_free(key);
     token_free(t);
+    return pem;
+}
+
+char *e2e_fingerprint(const char *pem)
+{
+    X509 *cert = certificate_of(pem);
+    uint8_t *der = NULL, digest[32];
+    int n = i2d_X509(cert, &der);
     SHA256(der, (size_t)n, digest);
     OPENSSL_free(der);
+    X509_free(cert);
     char *text = base64url_encode(digest, sizeof digest);
     char *fingerprint = g_strdup_printf("ni:///sha-256;%s", text);
     free(text);
     return fingerprint;
+}
+
+char *e2e_make_certificate(struct e2e *e, const char *san)
+{
+    g_autofree char *pem = e2e_make_pair(e, "factory", san, TRUE);
+    return e2e_fingerprint(pem);
 }
 
 static gboolean is_idle(struct e2e *e, void *data)

@@ -90,6 +90,10 @@ char *e2e_add_mef(struct e2e *e);
 /* Makes a key pair in the token and stores a certificate of the MEF's CA for it, with the SAN (dNSName); its
  * fingerprint in the form of CertFingerprint (g_free). Only while no agent runs. */
 char *e2e_make_certificate(struct e2e *e, const char *san);
+/* The same with that label and CKA_ID; the certificate as PEM (g_free), in the token if it is to be stored.
+ */
+char *e2e_make_pair(struct e2e *e, const char *label, const char *san, gboolean store);
+char *e2e_fingerprint(const char *pem); /* ni form (g_free) */
 /* AddMefClientRegCfg with that certificate and the MEF's CA as trust anchor. */
 char *e2e_add_mef_by_certificate(struct e2e *e, const char *fingerprint);
 /* Waits until the registration has nothing to do until its next poll (NextPoll is set and no report is owed).

@@ -40,3 +40,8 @@ void e2e_assert_in_token(struct e2e *e, const char *label, const void *octets, g
 json_t *e2e_record(struct sim_process *sim, const char *array, const char *member, const char *value);
 /* The member as text, NULL when there is none. */
 const char *e2e_text(json_t *object, const char *name);
+/* A request of the MEF's other client (E2E_OTHER_ID, //m2m.example.com/gw43) over a connection of its own;
+ * the answer as it came (g_free), and what the exporter of the connection gives. */
+char *e2e_other_request(struct e2e *e, const char *method, const char *path, const char *body,
+                        guint8 out[48]);
+int e2e_status(const char *answer); /* its HTTP status */

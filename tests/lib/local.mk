@@ -19,7 +19,7 @@ libtestbus_la_SOURCES = tests/lib/bus-fixture.c tests/lib/bus-fixture.h tests/li
 noinst_LTLIBRARIES += libteste2e.la
 libteste2e_la_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(OPENSSL_CFLAGS) $(SQLITE_CFLAGS)
 libteste2e_la_SOURCES = tests/lib/e2e-fixture.c tests/lib/e2e-fixture.h tests/lib/e2e-nodes.c tests/lib/e2e-nodes.h \
-	tests/lib/e2e-dm.c tests/lib/e2e-dm.h tests/lib/e2e-example.c tests/lib/e2e-example.h \
+	tests/lib/e2e-other.c tests/lib/e2e-dm.c tests/lib/e2e-dm.h tests/lib/e2e-example.c tests/lib/e2e-example.h \
 	tests/lib/e2e-token.c tests/lib/e2e-token.h
 libteste2e_la_LIBADD = libtestsim.la libtesttoken.la libp11.la libbase.la
 E2E_LDADD = libteste2e.la $(P11KIT_LIBS) $(OPENSSL_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) -ldl
