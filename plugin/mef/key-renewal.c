@@ -81,6 +81,27 @@ void keys_tend(struct client *c)
     load(c);
 }
 
+void keys_supersede(struct client *c, uint64_t profile)
+{
+    const struct key_record *former = NULL;
+
+    load(c);
+    if (!c->keys_known)
+        return; /* at the next one, or at their end */
+    for (size_t i = 0; i < c->keys.n; i++) {
+        const struct key_record *k = &c->keys.item[i];
+        if (k->profile == profile && !k->current && (!former || k->registered > former->registered))
+            former = k;
+    }
+    for (size_t i = 0; i < c->keys.n; i++) {
+        const struct key_record *k = &c->keys.item[i];
+        if (k->profile != profile || k->current || k == former)
+            continue;
+        key_forget(c, k->name);
+        c->keys_known = false;
+    }
+}
+
 static struct key_record *first_due(struct client *c)
 {
     int64_t now = now_of(c);

@@ -143,6 +143,7 @@ static enum outcome settle(struct client *c, const struct mo_snapshot *n, uint32
         c->keys_known = false;
         tell_event(c, EVENT_KEY_STORED, command_pending(c) ? &c->cmd : NULL,
                    "The key '%s' is the one of '%s' now.", p->credential, n->path);
+        keys_supersede(c, n->id);
     }
     return OUT_OK;
 }
@@ -231,7 +232,7 @@ static enum outcome delegate(struct client *c, const struct mo_snapshot *n, enum
     static const struct processed nothing = {0};
     struct wait wait = wait_within(
         &c->wait,
-        (TREE_WAIT_SEC + 4 * (c->settings.connect_timeout + c->settings.response_timeout)) * USEC_PER_SEC);
+        (TREE_WAIT_SEC + 5 * (c->settings.connect_timeout + c->settings.response_timeout)) * USEC_PER_SEC);
     int r = -ENOTSUP;
 
     *ret_status = CMD_STATUS_MO_NODE_PROCESSING_FAILED;

@@ -276,12 +276,15 @@ enum outcome key_deregister(struct client *c, const char *name); /* OUT_OK also 
 int key_keep(struct client *c, const char *id, const struct secret *key, char **ret_name);
 /* Best effort: the server is not to keep a key that we do not have. client.error stays. */
 void key_forget_at_server(struct client *c, const char *id);
-/* It could not be tied to its node: drops it here and, unless cancelled, at the server. */
+/* Drops it here and, unless cancelled, at the server. Best effort; client.error stays. */
 void key_forget(struct client *c, const char *name);
 
 /* key-renewal.c */
 void keys_tend(struct client *c);          /* reads what the store has, drops what has ended */
 int64_t keys_next(const struct client *c); /* when to look again, 0 = never */
+/* After a key was tied to the profile: its key and the one before it stay, which peers may still use; older
+ * ones are given up here and at the server. Best effort. */
+void keys_supersede(struct client *c, uint64_t profile);
 bool keys_renewal_due(struct client *c);
 enum outcome keys_renew(struct client *c); /* one key */
 void keys_give_up(struct client *c);       /* de-registers those that live, as well as it goes */

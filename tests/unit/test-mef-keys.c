@@ -183,6 +183,35 @@ static void test_refused(void)
     end(w);
 }
 
+/* A MEF that orders one key after another: the profile has its key and the one before it, which peers may
+ * still use; older ones are given up on both sides at once, so that they do not fill the token. */
+static void test_again(void)
+{
+    static const struct mef_command more[] = {{.cid = "\"k-2\"", .cdsc = ARGS},
+                                              {.cid = "\"k-3\"", .cdsc = ARGS},
+                                              {.cid = "\"k-4\"", .cdsc = ARGS},
+                                              {.cid = "\"k-5\"", .cdsc = ARGS}};
+    static const char *const names[] = {NAME(1), NAME(2), NAME(3), NAME(4), NAME(5)};
+    struct mo_snapshot n = profile();
+    struct keys k = {0};
+    struct world *w = with_key(&n, &k);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) {
+        world_advance(w, 60);
+        world_commands(w, &more[i], 1);
+        world_request(w, MEF_PROC_POLL, 3 + i);
+        g_assert_cmpuint(w->commands[0].reports, ==, 1);
+        g_assert_cmpuint(w->commands[0].reported, ==, 20);
+        g_assert_cmpuint(k.creates, ==, 2 + i);
+        g_assert_cmpuint(k.deletes, ==, i);
+        g_assert_cmpuint(g_hash_table_size(w->keys), ==, 2);
+        g_assert_nonnull(g_hash_table_lookup(w->keys, names[i]));
+        g_assert_nonnull(g_hash_table_lookup(w->keys, names[i + 1]));
+        g_assert_cmpstr(w->settled_credential, ==, names[i + 1]);
+    }
+    end(w);
+}
+
 /* The store cannot be read for a while. */
 static void test_store(void)
 {
@@ -445,6 +474,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mef/keys/triggers/T7/EE-09/profile", test_profile);
     g_test_add_func("/mef/keys/triggers/T3/T4/EE-08/no-trigger", test_no_trigger);
     g_test_add_func("/mef/keys/EE-09/refused", test_refused);
+    g_test_add_func("/mef/keys/MC-42/EE-07/again", test_again);
     g_test_add_func("/mef/keys/EE-09/store", test_store);
     g_test_add_func("/mef/keys/MC-42/power", test_power);
     g_test_add_func("/mef/keys/triggers/T8/EE-10/retrieve", test_retrieve);
