@@ -20,11 +20,13 @@ struct soak_kind {
     const char *text; /* members of the command for mef-sim, without cid */
     enum soak_reports reports;
     gboolean session;          /* its status is that of the DM client's script */
+    gboolean stores;           /* something in the token comes of it */
     int status[SOAK_STATUSES]; /* 0: no more */
 };
 
 struct soak_fault {
     const char *name;
+    gboolean maf; /* of the MAF, else of the MEF */
     unsigned weight;
     const char *at; /* members of `at` */
     const char *text;
@@ -38,6 +40,14 @@ struct soak_outcome {
 
 extern const struct soak_outcome soak_outcomes[SOAK_OUTCOMES];
 extern const char soak_tree[]; /* JSON of the nodes that MO_NODE names */
+/* The same of those that ask for keys (g_free); they stand below the nodes of MEF and MAF, so they come with
+ * each life. */
+char *soak_key_tree(unsigned maf_port);
+#define SOAK_MAF_FQDN "maf.example.net"
+#define SOAK_MAF_NODE "/org/mefclient1/mo/MAFClientRegCfg/maf2"
+#define SOAK_MAF_REG  "/org/mefclient1/registration/maf_3amaf2"
+#define SOAK_KM_ID    "km-0042@" SOAK_MAF_FQDN
+enum { SOAK_PROFILES = 6 }; /* that get keys */
 
 unsigned soak_kinds(void);
 const struct soak_kind *soak_kind_get(unsigned kind);

@@ -15,15 +15,18 @@
 #define NODE_PATH "/org/mefclient1/mo/MEFClientRegCfg/mef_2eexample_2ecom"
 #define SCENARIO  "{\"commands\":[],\"retryDuration\":\"PT10M\"}"
 #define SETTINGS                                                                                             \
+    "resolve=mef.example.com:127.0.0.1 " SOAK_MAF_FQDN ":127.0.0.1\n"                                        \
     "connect-timeout=5\nresponse-timeout=3\n"                                                                \
     "[mef]\ncommand-classes=cert-prov mo-node dev-cfg\nbackoff-min=1\nbackoff-max=3\ndefault-retry=5\n"
-#define POLLS          300         /* until a round has to be over */
-#define SENDINGS       12          /* of one report; each fault costs one */
-#define MEMORY_SLACK   512         /* KiB between the second quarter of the lives and the last */
-#define HEAP_SLACK     (16 * 1024) /* octets, over some thousand commands */
-#define HEAP_ENROLMENT 4096        /* octets; half of all enrolments are between the quarters compared */
-#define GROWN_UP       2000 /* commands; before that caches still fill, and jobs are kept for a minute */
-#define ROWS_KEPT      160  /* of a registration's journal: 4 times what is shown, and some open ones */
+#define POLLS        300         /* until a round has to be over */
+#define SENDINGS     12          /* of one report; each fault costs one */
+#define MEMORY_SLACK 512         /* KiB between the second quarter of the lives and the last */
+#define HEAP_SLACK   (16 * 1024) /* octets, over some thousand commands */
+#define HEAP_STORED  4096        /* octets; half of what is stored is between the quarters compared */
+#define GROWN_UP     2000        /* commands; before that caches still fill, and jobs are kept for a minute */
+#define KEYS_KEPT    (2 * SOAK_PROFILES) /* of each profile its key and the one before it */
+#define KM_HEX       "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define ROWS_KEPT    160 /* of a registration's journal: 4 times what is shown, and some open ones */
 
 /* One command: which, and what the MEF heard of it. */
 struct issued {
@@ -38,14 +41,16 @@ struct soak {
     struct e2e e;
     const struct soak_plan *plan;
     struct shim_control *shim;
+    struct sim_process *maf; /* of this life */
     GRand *rand;
     GHashTable *issued; /* cid: struct issued, of this life */
     char *reg, *job, *script, *dm_log;
     GPid client;
     unsigned serial, waited_for; /* last command issued; the first of this round */
-    unsigned bad, lives, enrolments;
+    unsigned bad, lives, stored; /* commands that put something into the token */
     goffset log_at;
-    guint64 by_kind[64], hits, polls, reports;
+    guint64 by_kind[64], first[64], hits, polls,
+        reports; /* first: reported with the first status of the kind */
     struct soak_figures base;
     GArray *figures; /* at the end of each life */
 };
@@ -227,22 +232,22 @@ static json_t *parse(const char *text)
     return j;
 }
 
-static void post(struct soak *s, const char *url, json_t *body)
+static void post(struct sim_process *sim, const char *url, json_t *body)
 {
-    json_decref(sim_call(s->e.sim, "POST", url, body, NULL));
+    json_decref(sim_call(sim, "POST", url, body, NULL));
     json_decref(body);
 }
 
 static void lay_faults(struct soak *s)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *at_maf = json_array();
     for (int n = g_rand_int_range(s->rand, 0, 5); n > 0; n--) {
         const struct soak_fault *f = soak_fault_get(soak_fault_draw(s->rand));
         gboolean often = strstr(f->at, "update") != NULL;
         g_autofree char *text =
             g_strdup_printf("{\"at\":{%s,\"n\":%d},%s}", f->at,
                             often ? g_rand_int_range(s->rand, 1, (gint32)s->plan->round) : 1, f->text);
-        json_array_append_new(list, parse(text));
+        json_array_append_new(f->maf ? at_maf : list, parse(text));
     }
     if (g_rand_int_range(s->rand, 0, 8) == 0) {
         json_t *state = sim_state(s->e.sim);
@@ -252,12 +257,13 @@ static void lay_faults(struct soak *s)
         json_array_append_new(list, parse(text));
         json_decref(state);
     }
-    post(s, "/sim/faults", list);
+    post(s->e.sim, "/sim/faults", list);
+    post(s->maf, "/sim/faults", at_maf);
 }
 
-static void lift_faults(struct soak *s)
+static void lift_faults(struct soak *s, struct sim_process *sim)
 {
-    json_t *state = sim_state(s->e.sim), *one;
+    json_t *state = sim_state(sim), *one;
     size_t n;
     json_array_foreach(json_object_get(state, "faults"), n, one)
     {
@@ -265,21 +271,16 @@ static void lift_faults(struct soak *s)
         s->hits += hits;
     }
     json_decref(state);
-    json_decref(sim_call(s->e.sim, "DELETE", "/sim/faults", NULL, NULL));
-}
-
-static gboolean enrols(unsigned kind)
-{
-    return strcmp(soak_kind_get(kind)->name, "cert") == 0;
+    json_decref(sim_call(sim, "DELETE", "/sim/faults", NULL, NULL));
 }
 
 /* Each kind once at first, so that all that is made at a first time is made early; see judge_heap(). */
 static unsigned next_kind(struct soak *s)
 {
     unsigned kind = s->serial < soak_kinds() ? s->serial : soak_kind_draw(s->rand);
-    while (enrols(kind) && s->serial >= s->plan->commands / 4 * 3)
+    while (soak_kind_get(kind)->stores && s->serial >= s->plan->commands / 4 * 3)
         kind = soak_kind_draw(s->rand);
-    s->enrolments += enrols(kind);
+    s->stored += soak_kind_get(kind)->stores;
     return kind;
 }
 
@@ -299,7 +300,7 @@ static void post_commands(struct soak *s, unsigned n)
         g_hash_table_insert(s->issued, cid, i);
         json_array_append_new(list, parse(text));
     }
-    post(s, "/sim/commands", list);
+    post(s->e.sim, "/sim/commands", list);
 }
 
 static gboolean job_over(struct soak *s)
@@ -350,7 +351,8 @@ static gboolean run_round(struct soak *s, unsigned n)
         wait_job(s, g_rand_int_range(s->rand, 300, 3000));
         over = round_complete(s);
     }
-    lift_faults(s);
+    lift_faults(s, s->e.sim);
+    lift_faults(s, s->maf);
     read_log(s);
     if (over)
         return TRUE;
@@ -392,6 +394,7 @@ static void judge_reports(struct soak *s)
         unsigned least = k->reports == REPORT_ONCE, most = (k->reports != REPORT_NEVER) + i->again;
         unsigned bad = s->bad;
         s->reports += i->reports;
+        s->first[i->kind] += i->status == k->status[0];
         if (i->reports < least || i->reports > most || i->mixed)
             wrong(s, "'%s' (%s) was reported %u times%s", (char *)key, k->name, i->reports,
                   i->mixed ? ", with different statuses" : "");
@@ -469,6 +472,54 @@ static void delete_profile(struct soak *s)
         wrong(s, "%u profiles of the MEF are left", g_strv_length(paths));
 }
 
+static void import(struct soak *s, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) v = e2e_call(&s->e, "/org/mefclient1/mo", "org.mefclient1.Tree", "Import",
+                                     g_variant_new("(sa{sv})", text, NULL), &error);
+    g_assert_no_error(error);
+}
+
+static void maf_start(struct soak *s)
+{
+    g_autofree char *dir = g_strdup_printf("%s/maf-%u", s->e.dir, s->lives),
+                    *ca = g_strdup_printf("--ca=%s/ca", s->e.dir);
+    const char *const args[] = {"--role=maf", ca, "--psk=" SOAK_KM_ID "=" KM_HEX, NULL};
+    g_assert_cmpint(g_mkdir(dir, 0700), ==, 0);
+    s->maf = sim_start(dir, SOAK_MAF_FQDN, "{}", args);
+    g_autofree char *text = soak_key_tree(sim_port(s->maf));
+    import(s, text);
+}
+
+static gboolean maf_gone(struct e2e *e, void *data)
+{
+    g_autofree char *state = e2e_get_string(e, SOAK_MAF_REG, "Registration", "State");
+    return *state == '\0';
+}
+
+/* Its node goes, and with it what came from it; a registration that the MAF has granted ends there too. */
+static void maf_end(struct soak *s)
+{
+    g_autofree char *state = e2e_get_string(&s->e, SOAK_MAF_REG, "Registration", "State");
+    json_t *log, *line, *all;
+    size_t n;
+    call_job(s, SOAK_MAF_NODE, "org.mefclient1.Node", "Delete");
+    if (!e2e_try(&s->e, maf_gone, NULL, 120))
+        wrong(s, "the registration at the MAF did not end");
+    all = sim_state(s->maf);
+    if (strcmp(state, "registered") == 0 &&
+        json_array_size(json_object_get(json_object_get(all, "state"), "registrations")) > 0)
+        wrong(s, "the MAF was not told of the end");
+    json_decref(all);
+    log = sim_log(s->maf);
+    json_array_foreach(log, n, line) if (json_array_size(json_object_get(line, "violation")) > 0)
+        wrong(s, "the MAF's request %d: %s", (int)json_integer_value(json_object_get(line, "request")),
+              json_string_value(json_array_get(json_object_get(line, "violation"), 0)));
+    json_decref(log);
+    sim_stop(s->maf);
+    s->maf = NULL;
+}
+
 static gboolean run_life(struct soak *s, unsigned n)
 {
     gboolean ok = TRUE;
@@ -478,6 +529,7 @@ static gboolean run_life(struct soak *s, unsigned n)
     g_free(s->reg);
     s->reg = e2e_add_mef(&s->e);
     e2e_wait_idle(&s->e, s->reg);
+    maf_start(s);
     while (ok && n > 0) {
         unsigned some = MIN(n, s->plan->round);
         ok = run_round(s, some);
@@ -490,6 +542,9 @@ static gboolean run_life(struct soak *s, unsigned n)
     soak_watch(&s->e, s->shim, &before_end);
     if (before_end.commands > ROWS_KEPT)
         wrong(s, "%u rows in the journal of commands", before_end.commands);
+    if (before_end.keys > s->base.keys + KEYS_KEPT)
+        wrong(s, "%u symmetric keys in the token", before_end.keys);
+    maf_end(s);
     call_job(s, NODE_PATH, "org.mefclient1.Node", "Delete");
     if (!e2e_try(&s->e, gone, s->reg, 120)) {
         wrong(s, "the registration did not end");
@@ -512,19 +567,15 @@ static gboolean run_life(struct soak *s, unsigned n)
 
 static void up(struct soak *s)
 {
-    g_autoptr(GError) error = NULL;
     e2e_up(&s->e, SCENARIO);
     s->shim = soak_shim(&s->e);
     e2e_configure(&s->e, SETTINGS);
-    e2e_put_key(&s->e, "km-0042@maf.example.net",
-                "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    e2e_put_key(&s->e, SOAK_KM_ID, KM_HEX);
     s->script = g_build_filename(s->e.dir, "dm-script", NULL);
     s->dm_log = g_build_filename(s->e.dir, "dm-log", NULL);
     client_start(s);
     e2e_agent_start_ready(&s->e);
-    g_autoptr(GVariant) v = e2e_call(&s->e, "/org/mefclient1/mo", "org.mefclient1.Tree", "Import",
-                                     g_variant_new("(sa{sv})", soak_tree, NULL), &error);
-    g_assert_no_error(error);
+    import(s, soak_tree);
     soak_watch(&s->e, s->shim, &s->base);
 }
 
@@ -536,6 +587,8 @@ static void down(struct soak *s)
         wrong(s, "the agent ended badly");
     if (atomic_load(&s->shim->sessions) != 0)
         wrong(s, "%d sessions are open at the end", atomic_load(&s->shim->sessions));
+    if (s->maf)
+        sim_stop(s->maf);
     kill(s->client, SIGKILL);
     g_spawn_close_pid(s->client);
     munmap(s->shim, sizeof *s->shim);
@@ -564,8 +617,8 @@ static guint64 median(const struct soak *s, guint from, guint to, size_t offset)
     return a->len ? g_array_index(a, guint64, a->len / 2) : 0;
 }
 
-/* SoftHSM keeps a part of each object that it ever had until its last session ends: some KiB an enrolment. So
- * the last quarter has none, and there nothing may grow. */
+/* SoftHSM keeps a part of each object that it ever had until its last session ends: some KiB. So the last
+ * quarter has none, and there nothing may grow. */
 static void judge_heap(struct soak *s, GString *summary)
 {
     guint n = s->figures->len, from = n - n / 4;
@@ -577,18 +630,18 @@ static void judge_heap(struct soak *s, GString *summary)
     late = median(s, n - n / 2, from, heap);
     last_early = median(s, from, from + n / 8, heap);
     last_late = median(s, n - n / 8, n, heap);
-    g_string_append_printf(summary,
-                           "heap in use, octets: %" G_GUINT64_FORMAT
-                           " in the second quarter, %" G_GUINT64_FORMAT
-                           " in the third, with %u enrolments in all; in the last, without any, from "
-                           "%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT "\n",
-                           early, late, s->enrolments, last_early, last_late);
+    g_string_append_printf(
+        summary,
+        "heap in use, octets: %" G_GUINT64_FORMAT " in the second quarter, %" G_GUINT64_FORMAT
+        " in the third, with %u commands that fill the token in all; in the last, without any, from "
+        "%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT "\n",
+        early, late, s->stored, last_early, last_late);
     if (s->plan->commands < GROWN_UP)
         return;
-    if (late > early + HEAP_SLACK + (guint64)s->enrolments * HEAP_ENROLMENT)
+    if (late > early + HEAP_SLACK + (guint64)s->stored * HEAP_STORED)
         wrong(s, "the heap grew by more than what SoftHSM keeps");
     if (last_late > last_early + HEAP_SLACK)
-        wrong(s, "the heap grew without any enrolment");
+        wrong(s, "the heap grew although nothing was put into the token");
 }
 
 static void judge_growth(struct soak *s, const char *what, size_t offset, guint64 slack, GString *summary)
@@ -611,9 +664,16 @@ static void sum_up(struct soak *s, GString *summary)
                            "%u commands in %u lives: %" G_GUINT64_FORMAT
                            " reports recorded, %" G_GUINT64_FORMAT " faults, %" G_GUINT64_FORMAT " polls\n",
                            s->serial, s->lives, s->reports, s->hits, s->polls);
-    for (unsigned k = 0; k < soak_kinds(); k++)
-        g_string_append_printf(summary, "%s%s %" G_GUINT64_FORMAT,
-                               k ? ", " : "kinds: ", soak_kind_get(k)->name, s->by_kind[k]);
+    for (unsigned k = 0; k < soak_kinds(); k++) {
+        const struct soak_kind *kind = soak_kind_get(k);
+        g_string_append_printf(summary, "%s%s %" G_GUINT64_FORMAT, k ? ", " : "kinds: ", kind->name,
+                               s->by_kind[k]);
+        if (!kind->stores)
+            continue;
+        g_string_append_printf(summary, " (%" G_GUINT64_FORMAT " times %d)", s->first[k], kind->status[0]);
+        if (s->plan->commands >= GROWN_UP && s->first[k] * 2 < s->by_kind[k])
+            wrong(s, "most commands of kind %s failed", kind->name);
+    }
     g_string_append_printf(summary,
                            "\nbetween two lives: %u fds, %u threads, %d sessions, %u token objects\n", f->fds,
                            f->threads, f->sessions, f->objects);

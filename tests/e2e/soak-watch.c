@@ -55,11 +55,13 @@ static guint64 octets(const char *path, const char *end)
     return g_stat(name, &st) == 0 ? (guint64)st.st_size : 0;
 }
 
-static unsigned count_lines(const char *text)
+/* Lines that begin so. */
+static unsigned count_lines(const char *text, const char *begin)
 {
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     unsigned n = 0;
-    for (; *text; text++)
-        n += *text == '\n';
+    for (char **l = lines; *l; l++)
+        n += **l && g_str_has_prefix(*l, begin);
     return n;
 }
 
@@ -118,7 +120,8 @@ void soak_watch(struct e2e *e, const struct shim_control *shim, struct soak_figu
     list_token(e);
     soak_watch_process(e, shim, ret);
     ret->heap = atomic_load(&shim->heap);
-    ret->objects = count_lines(list);
+    ret->objects = count_lines(list, "");
+    ret->keys = count_lines(list, "secret-key\t");
     ret->database = octets(path, "") + octets(path, "-wal");
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK) {
         sqlite3_busy_timeout(db, 2000);

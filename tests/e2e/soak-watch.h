@@ -12,6 +12,7 @@ struct soak_figures {
     unsigned fds, threads; /* of the process */
     int sessions;          /* open in the PKCS#11 module */
     unsigned objects;      /* in the token */
+    unsigned keys;         /* symmetric ones of them */
     unsigned owners;       /* rows of token_object */
     unsigned commands;     /* rows of the command journal */
     unsigned shown;        /* objects on the bus, jobs aside */
