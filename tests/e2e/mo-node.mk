@@ -33,3 +33,8 @@ check_PROGRAMS += tests/e2e/test-triggers
 tests_e2e_test_triggers_SOURCES = tests/e2e/test-triggers.c
 tests_e2e_test_triggers_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_e2e_test_triggers_LDADD = $(E2E_LDADD) libp11.la libpolicy.la libbase.la $(P11KIT_LIBS) $(OPENSSL_LIBS)
+# Two MEFs, two MAFs, two stakeholders.
+check_PROGRAMS += tests/e2e/test-multi
+tests_e2e_test_multi_SOURCES = tests/e2e/test-multi.c
+tests_e2e_test_multi_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_e2e_test_multi_LDADD = $(tests_e2e_test_maf_LDADD)
