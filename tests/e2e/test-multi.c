@@ -77,6 +77,12 @@ static const char tree[] =
     KM("km-1", E2E_KM_ID) "," KM("km-2", KM_2) "]}";
 /* clang-format on */
 
+/* clang-format off */
+static const char one_maf[] =
+    "{\"format\":1,\"nodes\":[" CSE("r4", "ap-m1") KEY("ap-m1", 32, "MAFClientRegCfg/maf1")
+    MAF("maf1", E2E_MAF_FQDN, "km-1") KM("km-1", E2E_KM_ID) "]}";
+/* clang-format on */
+
 struct multi {
     struct e2e e;
     struct e2e_dm dm;
@@ -106,6 +112,18 @@ static GVariant *add_mef(struct e2e *e, const char *name, const char *fqdn, cons
     g_variant_builder_add(&b, "{sv}", "KpmId", g_variant_new_string(kpm));
     return e2e_call(e, E2E_MO, "org.mefclient1.Tree", "AddMefClientRegCfg",
                     g_variant_new("(ssa{sv})", fqdn, admin, &b), error);
+}
+
+static GVariant *add_maf(struct e2e *e, const char *name, const char *admin, GError **error)
+{
+    GVariantBuilder b;
+
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&b, "{sv}", "Name", g_variant_new_string(name));
+    g_variant_builder_add(&b, "{sv}", "HttpPort", g_variant_new_uint16(9));
+    g_variant_builder_add(&b, "{sv}", "KmId", g_variant_new_string(E2E_KPM_ID));
+    return e2e_call(e, E2E_MO, "org.mefclient1.Tree", "AddMafClientRegCfg",
+                    g_variant_new("(ssa{sv})", E2E_MAF_FQDN, admin, &b), error);
 }
 
 static void up(struct multi *m)
@@ -462,6 +480,8 @@ static void test_cap(void)
 
     e2e_up(&e, "{\"commands\":[],\"retryDuration\":\"PT10M\"}");
     e2e_agent_start_ready(&e);
+    g_autofree char *text = g_strdup_printf(one_maf, 9u);
+    e2e_import(&e, text);
     for (unsigned i = 0; i < CAP; i++) {
         g_autofree char *name = g_strdup_printf("m%u", i), *admin = g_strdup_printf("a%u.example.org", i);
         G_GNUC_UNUSED g_autoptr(GVariant) v =
@@ -482,6 +502,20 @@ static void test_cap(void)
     g_clear_error(&error);
 
     e2e_wait_idle(&e, REG "m7");
+    /* One at a MAF is one more of them: 305, and why; by one call it is refused, and no node is left. */
+    g_assert_cmpuint(e2e_process(&e, PROFILE "ap_2dm1", 32), ==, 305);
+    g_autofree char *why = e2e_get_string(&e, PROFILE "ap_2dm1", "AuthenticationProfile", "NotReadyReason");
+    g_assert_nonnull(strstr(why, "64 registrations"));
+    g_assert_nonnull(strstr(why, "delete one first"));
+    g_autoptr(GVariant) no_maf = add_maf(&e, "maf9", "more.example.org", &error);
+    g_assert_null(no_maf);
+    g_autofree char *maf_word = g_dbus_error_get_remote_error(error);
+    g_assert_cmpstr(maf_word, ==, "org.mefclient1.Error.LimitExceeded");
+    g_assert_nonnull(strstr(error->message, "64 registrations"));
+    g_clear_error(&error);
+    g_autofree char *no_node = e2e_get_string(&e, E2E_MO "/MAFClientRegCfg/maf9", "Node", "Name");
+    g_assert_cmpstr(no_node, ==, "");
+
     end_registration(&e, "m7");
     G_GNUC_UNUSED g_autoptr(GVariant) now =
         add_mef(&e, "more", E2E_FQDN, "more.example.org", E2E_KPM_ID, sim_port(e.sim), &error);
