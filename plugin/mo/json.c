@@ -209,6 +209,40 @@ static int parse(const char *text, size_t len, json_t **ret, struct mef_error *r
     return 0;
 }
 
+/* A name of symmKeyValue somewhere in `value`, or NULL. parse() bounds the depth. */
+static const char *key_value_within(json_t *value)
+{
+    const char *key, *within = NULL;
+    enum mo_attr attr;
+    json_t *member;
+    size_t i;
+
+    json_array_foreach(value, i, member)
+    {
+        if ((within = key_value_within(member)))
+            return within;
+    }
+    json_object_foreach(value, key, member)
+    {
+        if (mo_attr_parse(MO_AUTHENTICATION_PROFILE, key, &attr) == 0 && attr == MO_SYMM_KEY_VALUE)
+            return key;
+        if ((within = key_value_within(member)))
+            return within;
+    }
+    return NULL;
+}
+
+/* What is not known is kept, but no key value with it: that would come into the database and out on the bus.
+ */
+static int refuse_key_value(json_t *unknown, struct mef_error *reterr)
+{
+    const char *key = unknown ? key_value_within(unknown) : NULL;
+
+    return key ? bad(reterr, "'%s' stands where it means nothing: take it out, SetSymmetricKey takes a key",
+                     key)
+               : 0;
+}
+
 /* Members of `object` that are not in `known`, as an object, or NULL when there are none. */
 static int unknown_members(const json_t *object, const char *const *known, json_t **ret)
 {
@@ -397,6 +431,10 @@ static int stage_item(struct mo_tx *tx, const struct item *it, struct mef_error 
         r = take_link_list(s, it, reterr);
     if (r == 0 && unknown_members(it->json, known, &s->extra) < 0)
         r = mo_no_memory(reterr);
+    if (r == 0)
+        r = refuse_key_value(s->extra, reterr);
+    if (r == 0)
+        r = refuse_key_value(s->extra_attrs, reterr);
     if (r < 0)
         return r;
     /* What the text does not have goes; what no text can have stays. */
@@ -480,11 +518,14 @@ int mo_tx_import(struct mo_tx *tx, const char *text, size_t len, struct mef_erro
     if (r < 0)
         return r;
     r = check_top(top, reterr);
-    if (r == 0 && (unknown_members(top, known, &extra) < 0 || mo_tx_save(tx, &save) < 0)) {
-        json_decref(extra);
+    if (r == 0 && unknown_members(top, known, &extra) < 0)
         r = mo_no_memory(reterr);
-    }
+    if (r == 0)
+        r = refuse_key_value(extra, reterr);
+    if (r == 0 && mo_tx_save(tx, &save) < 0)
+        r = mo_no_memory(reterr);
     if (r < 0) {
+        json_decref(extra);
         json_decref(top);
         return r;
     }

@@ -210,6 +210,10 @@ static const struct {
     {NODE("\"type\":\"authenticationProfile\",\"name\":\"p\",\"attrs\":{\"SUID\":11,\"SymmetricKeyValue\":"
           "\"AAAA\"}"),
      -EOPNOTSUPP, "'symmKeyValue'"},
+    {NODE("\"type\":\"authenticationProfile\",\"name\":\"p\",\"attr\":{\"SymmetricKeyValue\":\"AAAA\"}"),
+     -EINVAL, "'SymmetricKeyValue'"},
+    {MEF_NODE(MEF_ATTRS ",\"vendor\":[{\"symmKeyValue\":\"AAAA\"}]"), -EINVAL, "'symmKeyValue'"},
+    {"{\"format\":1,\"nodes\":[],\"keys\":{\"symmKeyValue\":\"AAAA\"}}", -EINVAL, "'symmKeyValue'"},
     {"{\"format\":1,\"nodes\":[{\"type\":\"MEFClientRegCfg\",\"name\":\"m\",\"lwm2m\":\"/27026/"
      "0\",\"attrs\":{" MEF_ATTRS "}},"
      "{\"type\":\"MEFClientRegCfg\",\"name\":\"n\",\"lwm2m\":\"/27026/0\",\"attrs\":{" MEF_ATTRS "}}]}",
