@@ -187,14 +187,14 @@ static void test_refused(void)
  * still use; older ones are given up on both sides at once, so that they do not fill the token. */
 static void test_again(void)
 {
-    static const struct mef_command more[] = {{.cid = "\"k-2\"", .cdsc = ARGS},
-                                              {.cid = "\"k-3\"", .cdsc = ARGS},
-                                              {.cid = "\"k-4\"", .cdsc = ARGS},
-                                              {.cid = "\"k-5\"", .cdsc = ARGS}};
-    static const char *const names[] = {NAME(1), NAME(2), NAME(3), NAME(4), NAME(5)};
-    struct mo_snapshot n = profile();
-    struct keys k = {0};
-    struct world *w = with_key(&n, &k);
+    static const struct mef_command more[] = {{.cid = "\"k-2\"", .cdsc = WORLD_KEY_ARGS},
+                                              {.cid = "\"k-3\"", .cdsc = WORLD_KEY_ARGS},
+                                              {.cid = "\"k-4\"", .cdsc = WORLD_KEY_ARGS},
+                                              {.cid = "\"k-5\"", .cdsc = WORLD_KEY_ARGS}};
+    static const char *const names[] = {WORLD_KEY(1), WORLD_KEY(2), WORLD_KEY(3), WORLD_KEY(4), WORLD_KEY(5)};
+    struct mo_snapshot n = world_profile(false);
+    struct world_keys k = {0};
+    struct world *w = world_with_key(&n, &k);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) {
         world_advance(w, 60);
